@@ -1,0 +1,57 @@
+# What people and CI call. `make help` lists it.
+
+DEFAULT_MODEL := models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
+
+MODEL ?= $(DEFAULT_MODEL)
+GOLDEN ?= tests/golden/qwen2.5-coder-0.5b-q4_k_m.json
+PORT ?= 8080
+LONG_CONTEXT ?=
+
+# Tools that setup builds for this project come first; rustup's folder may not be on a fresh machine's PATH yet.
+export PATH := $(CURDIR)/.tools/bin:$(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help serve build test check format verify-model verify-browser setup-build setup-tests model clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+serve: build model ## Build and serve the page and a model: MODEL=path.gguf, PORT=8080
+	@exec node scripts/serve.mjs --model "$(MODEL)" --port "$(PORT)"
+
+build: setup-build ## Build the release into dist/
+	trunk build --release --offline --locked --skip-version-check
+
+test: setup-build setup-tests ## Run every check
+	@scripts/run_checks.sh all
+
+check: setup-build setup-tests ## Run the checks that take seconds: formatting, types, clippy
+	@scripts/run_checks.sh quick
+
+format: setup-build ## Format Rust and JavaScript
+	cargo fmt
+	npm run --silent format
+
+verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1
+	cargo run --locked --release --example verify_model -- \
+		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context)
+
+verify-browser: build setup-tests model ## Let the real model answer in Chromium, also from IndexedDB: MODEL=, GOLDEN=
+	node scripts/verify_browser.mjs --model "$(MODEL)" --golden "$(GOLDEN)"
+
+setup-build:
+	@scripts/setup_build.sh
+
+setup-tests: setup-build
+	@scripts/setup_tests.sh
+
+# The default model is obtained; another one has to be there.
+model:
+ifeq ($(MODEL),$(DEFAULT_MODEL))
+	@python3 scripts/fetch_model.py qwen2.5-coder-0.5b
+else
+	@test -f "$(MODEL)" || { echo "error: there is no file $(MODEL)" >&2; exit 1; }
+endif
+
+clean: ## Delete what was built; models/, .tools/ and node_modules/ stay
+	cargo clean
+	rm -rf dist test-results

@@ -1,0 +1,108 @@
+//! Chats with a model on the command line, on the same engine as in the browser.
+//!
+//! ```sh
+//! cargo run --release --example chat -- --model FILE --prompt "What is WebGPU?"
+//! cargo run --release --example chat -- --model FILE      # several turns, a line each
+//! ```
+//! Further options: `--system TEXT`, `--max-tokens N`, `--temperature T` (0 takes the most likely token), `--seed N`,
+//! `--context N`.
+
+use std::error::Error;
+use std::io::{BufRead as _, Write as _};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use qwisp::backend::gpu::{GpuBackend, device::Device};
+use qwisp::engine::{ChatOptions, Engine};
+use qwisp::fetch::FileSource;
+use qwisp::generate::Sampling;
+use qwisp::load::{LoadOptions, load};
+use qwisp::store::MemoryStore;
+use qwisp::text::{Message, Role};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse()?;
+    let mut engine = pollster::block_on(load_engine(&arguments))?;
+
+    let mut messages: Vec<Message> =
+        arguments.system.iter().map(|system| Message::new(Role::System, system.as_str())).collect();
+    if let Some(prompt) = &arguments.prompt {
+        return answer(&mut engine, &mut messages, prompt, &arguments);
+    }
+    for line in std::io::stdin().lock().lines() {
+        answer(&mut engine, &mut messages, &line?, &arguments)?;
+    }
+    Ok(())
+}
+
+async fn load_engine(arguments: &Arguments) -> qwisp::Result<Engine<GpuBackend>> {
+    let device = Device::open().await?;
+    eprintln!("{} ({})", device.adapter.name, device.adapter.backend);
+    let options = LoadOptions { context_length: arguments.context, ..LoadOptions::default() };
+    let open = async || FileSource::open(&arguments.model);
+    let loaded = load(device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
+    Ok(loaded.engine)
+}
+
+/// Answers one prompt on standard output, and adds both to the conversation.
+fn answer(
+    engine: &mut Engine<GpuBackend>,
+    messages: &mut Vec<Message>,
+    prompt: &str,
+    arguments: &Arguments,
+) -> Result<(), Box<dyn Error>> {
+    messages.push(Message::new(Role::User, prompt));
+    let options = ChatOptions { max_tokens: arguments.max_tokens, ..ChatOptions::default() };
+    let show = |text: &str| {
+        print!("{text}");
+        // A closed pipe shows at the next line; there is nothing better to do about it here.
+        let _ = std::io::stdout().flush();
+    };
+    let reply = pollster::block_on(engine.chat(messages, &options, &arguments.sampling, show, || false))?;
+    println!();
+    eprintln!(
+        "[{} prompt tokens ({} cached) at {:.1} tok/s, {} answer tokens at {:.1} tok/s]",
+        reply.usage.prompt_tokens,
+        reply.usage.cached_tokens,
+        reply.timings.prefill_tokens_per_second,
+        reply.usage.completion_tokens,
+        reply.timings.decode_tokens_per_second,
+    );
+    messages.push(Message::new(Role::Assistant, reply.text));
+    Ok(())
+}
+
+/// The command line.
+#[derive(Default)]
+struct Arguments {
+    model: PathBuf,
+    prompt: Option<String>,
+    system: Option<String>,
+    max_tokens: Option<usize>,
+    context: Option<usize>,
+    sampling: Sampling,
+}
+
+impl Arguments {
+    fn parse() -> Result<Self, Box<dyn Error>> {
+        let mut parsed = Self::default();
+        let mut words = std::env::args().skip(1);
+        while let Some(name) = words.next() {
+            let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
+            match name.as_str() {
+                "--model" => parsed.model = value.into(),
+                "--prompt" => parsed.prompt = Some(value),
+                "--system" => parsed.system = Some(value),
+                "--max-tokens" => parsed.max_tokens = Some(value.parse()?),
+                "--context" => parsed.context = Some(value.parse()?),
+                "--temperature" => parsed.sampling.temperature = value.parse()?,
+                "--seed" => parsed.sampling.seed = value.parse()?,
+                _ => return Err(format!("there is no option {name}").into()),
+            }
+        }
+        if parsed.model.as_os_str().is_empty() {
+            return Err("--model FILE is needed".into());
+        }
+        Ok(parsed)
+    }
+}

@@ -1,0 +1,128 @@
+/**
+ * Lets the real model answer in Chromium, on SwiftShader, through the public module: a case of the reference answers,
+ * word for word, first from the network and then from IndexedDB with the server stopped. Takes minutes: SwiftShader
+ * computes this model at under one token a second.
+ *
+ *     node scripts/verify_browser.mjs --model FILE.gguf --golden CASES.json [--case multi-turn]
+ */
+
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { launchChromium } from "../tests/web/support/browser.mjs";
+import { EnginePage } from "../tests/web/support/engine_page.mjs";
+import { provideDistWithoutServer, startTestServer } from "../tests/web/support/test_server.mjs";
+
+const TIMEOUT_MS = 40 * 60_000;
+const WASM_BUDGET_BYTES = 128 << 20;
+
+/**
+ * @typedef {object} GoldenCase
+ * @property {string} name
+ * @property {import("../tests/web/support/engine_page.mjs").Message[]} messages
+ * @property {string} text
+ * @property {unknown[]} steps
+ * @property {"eos" | null} stop
+ */
+
+/**
+ * @param {string} path
+ * @param {string} name
+ * @returns {Promise<GoldenCase>}
+ */
+async function readGoldenCase(path, name) {
+  /** @type {GoldenCase[]} */
+  const cases = JSON.parse(await readFile(path, "utf8"));
+  const found = cases.find((candidate) => candidate.name === name);
+  if (!found)
+    throw new Error(`${path} has no case ${name}, only ${cases.map((candidate) => candidate.name).join(", ")}`);
+  return found;
+}
+
+/**
+ * @param {boolean} condition
+ * @param {string} message
+ */
+function check(condition, message) {
+  if (!condition) throw new Error(message);
+}
+
+/**
+ * Loads the model into the page, lets it answer, and checks both.
+ * @param {EnginePage} page
+ * @param {GoldenCase} golden
+ * @param {{ model: string, sha256: string | undefined }} source
+ * @param {{ fromCache: boolean }} expected
+ */
+async function verifyAnswer(page, golden, source, { fromCache }) {
+  const started = performance.now();
+  const { info, progress } = await page.load({ ...source, backend: "webgpu" });
+  const loadSeconds = (performance.now() - started) / 1000;
+  console.log(`  ${info.model.name} on ${info.backend}, ${info.adapter}`);
+  console.log(`  loaded in ${loadSeconds.toFixed(1)} s`);
+  const { wasmBytes, weightsBytes, kvCacheBytes } = info.memory;
+  const mebibytes = (/** @type {number} */ bytes) => `${(bytes / (1 << 20)).toFixed(1)} MiB`;
+  console.log(
+    `  wasm memory ${mebibytes(wasmBytes)} (limit ${mebibytes(WASM_BUDGET_BYTES)}), ` +
+      `weights ${mebibytes(weightsBytes)}, KV cache ${mebibytes(kvCacheBytes)}`,
+  );
+  check(wasmBytes < WASM_BUDGET_BYTES, `wasm memory: got ${wasmBytes} bytes, expected under ${WASM_BUDGET_BYTES}`);
+  const cached = progress.some((step) => step.fromCache);
+  check(cached === fromCache, `the bytes: got fromCache ${cached}, expected ${fromCache}`);
+
+  // An answer that ends by itself gets room to go on, so that a wrong end shows.
+  const [maxTokens, finishReason] =
+    golden.stop === "eos" ? [golden.steps.length + 8, "stop"] : [golden.steps.length, "length"];
+  const { result } = await page.chat(golden.messages, { temperature: 0, repetitionPenalty: 1, maxTokens });
+  const { usage, timings } = result;
+  console.log(
+    `  prefill ${usage.promptTokens} tokens at ${timings.prefillTokensPerSecond.toFixed(2)} tok/s, ` +
+      `decode ${usage.completionTokens} tokens at ${timings.decodeTokensPerSecond.toFixed(2)} tok/s`,
+  );
+  console.log(`  answer: ${JSON.stringify(result.text)} (${result.finishReason})`);
+  check(result.text === golden.text, `the answer: got ${JSON.stringify(result.text)}, expected "${golden.text}"`);
+  check(
+    result.finishReason === finishReason,
+    `the end of the answer: got ${result.finishReason}, expected ${finishReason}`,
+  );
+  check(page.uncaught.length === 0, `uncaught in the page: ${page.uncaught.join("; ")}`);
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      model: { type: "string" },
+      golden: { type: "string" },
+      case: { type: "string", default: "multi-turn" },
+    },
+  });
+  if (!values.model || !values.golden) throw new Error("--model and --golden are needed");
+  const golden = await readGoldenCase(values.golden, values.case);
+  const server = await startTestServer({ modelPath: resolve(values.model) });
+  const browser = await launchChromium();
+  try {
+    const { models } = await (await fetch(`${server.url}models.json`)).json();
+    const source = { model: server.modelUrl, sha256: models[0].sha256 };
+    const page = await EnginePage.open(browser.context, server.url);
+    console.log(`${golden.name}, over HTTP:`);
+    await verifyAnswer(page, golden, source, { fromCache: false });
+
+    await server.close();
+    await provideDistWithoutServer(browser.context, server.url);
+    await page.page.reload();
+    console.log(`${golden.name}, from IndexedDB, with the server stopped:`);
+    await verifyAnswer(page, golden, source, { fromCache: true });
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+}
+
+setTimeout(() => {
+  console.error(`error: no answer after ${TIMEOUT_MS / 60_000} minutes`);
+  process.exit(1);
+}, TIMEOUT_MS).unref();
+await main().catch((error) => {
+  console.error(`error: ${error.message}`);
+  process.exitCode = 1;
+});

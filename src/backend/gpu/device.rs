@@ -1,0 +1,111 @@
+//! Opening a GPU, and noticing when it fails.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The largest storage binding that core WebGPU guarantees, in bytes. No tensor is bound in larger pieces than this,
+/// whatever the adapter allows, so that every device runs the same shapes.
+pub const MAX_BINDING_BYTES: u64 = 128 << 20;
+
+/// An open GPU device, its queue, and the first fault it reported.
+#[derive(Debug, Clone)]
+pub struct Device {
+    /// The device.
+    pub device: wgpu::Device,
+    /// Its queue.
+    pub queue: wgpu::Queue,
+    /// What the adapter says of itself.
+    pub adapter: wgpu::AdapterInfo,
+    fault: Arc<Mutex<Option<Error>>>,
+}
+
+impl Device {
+    /// Opens the adapter that the system prefers for heavy work.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoWebgpu`] when there is no adapter or it gives no device with core WebGPU's limits.
+    pub async fn open() -> Result<Self> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapter = instance
+            .request_adapter(&wgpu::RequestAdapterOptions {
+                power_preference: wgpu::PowerPreference::HighPerformance,
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| no_webgpu("there is no WebGPU adapter", error))?;
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                label: Some("qwisp"),
+                // Core WebGPU's own limits; buffers only as large as the largest tensor piece.
+                required_limits: wgpu::Limits::default(),
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| no_webgpu("the WebGPU adapter gives no device", error))?;
+
+        let fault = Arc::new(Mutex::new(None));
+        let on_error = fault.clone();
+        device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let kind = match error {
+                wgpu::Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
+                _ => ErrorKind::DeviceLost,
+            };
+            keep_first(&on_error, Error::new(kind, "the GPU reported an error").got(error));
+        }));
+        let on_lost = fault.clone();
+        device.set_device_lost_callback(move |reason, message| {
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                keep_first(&on_lost, Error::new(ErrorKind::DeviceLost, "the GPU device was lost").got(message));
+            }
+        });
+        Ok(Self { device, queue, adapter: adapter.get_info(), fault })
+    }
+
+    /// Fails with the first fault that the device reported since it was opened.
+    pub fn check(&self) -> Result<()> {
+        match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until everything submitted so far is done.
+    ///
+    /// # Errors
+    /// The first fault that the device reported.
+    pub async fn idle(&self) -> Result<()> {
+        let (sender, receiver) = futures_channel::oneshot::channel();
+        self.queue.on_submitted_work_done(move || {
+            let _ = sender.send(()); // the receiver is gone only when nobody waits any longer
+        });
+        self.poll();
+        // A sender that is dropped means a lost device, which `check` reports.
+        let _ = receiver.await;
+        self.check()
+    }
+
+    /// Drives callbacks natively, where nobody else does; in a browser they come from its event loop.
+    pub(super) fn poll(&self) {
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
+            keep_first(&self.fault, Error::new(ErrorKind::DeviceLost, "the GPU does not answer").got(error));
+        }
+    }
+
+    /// Fails with the device's own fault, or else says that `what` went wrong.
+    pub(super) fn fault_or(&self, what: &str, error: impl std::fmt::Display) -> Error {
+        match self.check() {
+            Err(fault) => fault,
+            Ok(()) => Error::new(ErrorKind::DeviceLost, what).got(error),
+        }
+    }
+}
+
+fn keep_first(fault: &Mutex<Option<Error>>, error: Error) {
+    fault.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+}
+
+fn no_webgpu(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::NoWebgpu, what).got(error)
+}

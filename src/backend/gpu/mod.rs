@@ -1,0 +1,354 @@
+//! The operations of a forward pass as WebGPU compute shaders.
+//!
+//! Weights stay in the blocks of the file; activations and norms are f32; the KV cache is f16. Nothing beyond core
+//! WebGPU is used.
+
+pub mod device;
+pub mod operations;
+pub mod recorder;
+pub mod shaders;
+pub mod tensor;
+
+use bytemuck::{Pod, Zeroable};
+
+use self::device::{Device, MAX_BINDING_BYTES};
+use self::operations::{Attention, Embed, MatMul, RmsNorm, RopeAppend, SiluMul, rotations};
+use self::recorder::Recorder;
+use self::shaders::Epilogue;
+use self::tensor::Tensor;
+use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::TensorInfo;
+
+/// What changes from one pass to the next: `Step` of `shaders/shared/step.wgsl`.
+#[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
+#[repr(C)]
+pub struct Step {
+    /// Rows of activations to compute.
+    pub rows: u32,
+    /// First row to read where only some are wanted.
+    pub first_row: u32,
+    /// Position of the first token in the conversation.
+    pub position: u32,
+    /// Uniform structs are whole vectors of four.
+    pub padding: u32,
+}
+
+/// The keys and values of one layer on the GPU.
+#[derive(Debug)]
+pub struct LayerCache {
+    /// f16 `[kv_heads, context, head_dim]`.
+    keys: wgpu::Buffer,
+    /// f16 `[kv_heads, context, head_dim]`.
+    values: wgpu::Buffer,
+}
+
+/// A [`Backend`] on a GPU.
+pub struct GpuBackend {
+    recorder: Recorder,
+    dimensions: Dimensions,
+    activations: Activations,
+    /// The pass that is being recorded.
+    step: Step,
+    /// Rows of logits that the last head computes.
+    logit_rows: usize,
+}
+
+/// The buffers that a pass works in, each with room for [`MAX_PASS_TOKENS`] rows.
+struct Activations {
+    /// u32 `[tokens]`.
+    tokens: wgpu::Buffer,
+    /// [`Step`] of the layers.
+    step: wgpu::Buffer,
+    /// [`Step`] of the head.
+    logits_step: wgpu::Buffer,
+    /// f32 `[tokens, hidden]`.
+    residual: wgpu::Buffer,
+    /// f32 `[tokens, hidden]`.
+    normalized: wgpu::Buffer,
+    /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`.
+    qkv: wgpu::Buffer,
+    /// f32 `[tokens, heads * head_dim]`.
+    attention: wgpu::Buffer,
+    /// f32 `[tokens, feed_forward]`.
+    gate: wgpu::Buffer,
+    /// f32 `[tokens, feed_forward]`.
+    up: wgpu::Buffer,
+    /// f32 `[context, head_dim / 2, 2]`.
+    rotations: wgpu::Buffer,
+    /// f32 `[MAX_LOGIT_ROWS, vocabulary]`.
+    logits: wgpu::Buffer,
+    /// Host-readable copy of the logits.
+    staging: wgpu::Buffer,
+}
+
+impl Activations {
+    fn new(device: &Device, dimensions: &Dimensions) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let buffer = |label, bytes: usize, usage| {
+            device.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: bytes as u64,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let rows =
+            |label, columns: usize| buffer(label, MAX_PASS_TOKENS * columns * size_of::<f32>(), Usage::STORAGE);
+        let step = |label| buffer(label, size_of::<Step>(), Usage::UNIFORM | Usage::COPY_DST);
+        let table = rotations(dimensions);
+        let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
+        device.queue.write_buffer(&rotations, 0, bytemuck::cast_slice(&table));
+        let logits_bytes = MAX_LOGIT_ROWS * dimensions.vocabulary * size_of::<f32>();
+        Self {
+            tokens: buffer("tokens", MAX_PASS_TOKENS * size_of::<u32>(), Usage::STORAGE | Usage::COPY_DST),
+            step: step("step"),
+            logits_step: step("logits step"),
+            residual: rows("residual", dimensions.hidden),
+            normalized: rows("normalized", dimensions.hidden),
+            qkv: rows("qkv", dimensions.qkv_columns()),
+            attention: rows("attention", dimensions.heads * dimensions.head_dim),
+            gate: rows("gate", dimensions.feed_forward),
+            up: rows("up", dimensions.feed_forward),
+            rotations,
+            logits: buffer("logits", logits_bytes, Usage::STORAGE | Usage::COPY_SRC),
+            staging: buffer("logits for the host", logits_bytes, Usage::MAP_READ | Usage::COPY_DST),
+        }
+    }
+}
+
+impl GpuBackend {
+    /// A backend on `device` for a model of these dimensions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] when one of the model's buffers is larger than the device's limits.
+    pub fn new(device: Device, dimensions: Dimensions) -> Result<Self> {
+        let limits = device.device.limits();
+        let limit_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(MAX_BINDING_BYTES);
+        let largest_bytes = [
+            ("a layer's keys", dimensions.kv_heads * dimensions.context * dimensions.head_dim * 2),
+            ("the rotary table", dimensions.context * dimensions.head_dim * 4),
+            ("the logits", MAX_LOGIT_ROWS * dimensions.vocabulary * 4),
+            ("the feed-forward activations", MAX_PASS_TOKENS * dimensions.feed_forward * 4),
+        ];
+        for (what, bytes) in largest_bytes {
+            if bytes as u64 > limit_bytes {
+                return Err(Error::new(ErrorKind::UnsupportedModel, "a buffer is too large for this GPU")
+                    .at(what)
+                    .got(format!("{bytes} bytes"))
+                    .expected(format!("at most {limit_bytes}")));
+            }
+        }
+        let activations = Activations::new(&device, &dimensions);
+        Ok(Self { recorder: Recorder::new(device), dimensions, activations, step: Step::default(), logit_rows: 0 })
+    }
+
+    /// The device that this backend runs on.
+    pub fn device(&self) -> &Device {
+        self.recorder.device()
+    }
+
+    /// normalized = rms_norm(residual), for the rows of the pass.
+    fn normalize(&mut self, norm: &Tensor) {
+        RmsNorm {
+            step: &self.activations.step,
+            input: &self.activations.residual,
+            weight: norm.buffer(),
+            output: &self.activations.normalized,
+            rows: self.step.rows as usize,
+            columns: self.dimensions.hidden,
+            epsilon: self.dimensions.rms_epsilon,
+        }
+        .record(&mut self.recorder);
+    }
+
+    /// residual += weight · input, for the rows of the pass.
+    fn add_to_residual(recorder: &mut Recorder, activations: &Activations, step: Step, weight: &Tensor, input: &wgpu::Buffer) {
+        MatMul {
+            step: &activations.step,
+            weights: weight,
+            input,
+            output: &activations.residual,
+            output_columns: weight.rows,
+            output_offset: 0,
+            tokens: step.rows as usize,
+            epilogue: Epilogue::AddToResidual,
+            bias: None,
+        }
+        .record(recorder);
+    }
+}
+
+impl Backend for GpuBackend {
+    type Tensor = Tensor;
+    type LayerCache = LayerCache;
+
+    fn allocate(&mut self, info: &TensorInfo) -> Result<Tensor> {
+        if info.rows > 1 && !info.columns.is_multiple_of(32) {
+            return Err(Error::new(ErrorKind::UnsupportedModel, "a matrix is not a whole number of blocks wide")
+                .at(&info.name)
+                .got(format!("{} columns", info.columns))
+                .expected("a multiple of 32"));
+        }
+        Ok(Tensor::allocate(self.device(), info, MAX_BINDING_BYTES))
+    }
+
+    fn allocate_cache(&mut self) -> Result<LayerCache> {
+        let Dimensions { kv_heads, context, head_dim, .. } = self.dimensions;
+        let buffer = |label| {
+            self.device().device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some(label),
+                size: (kv_heads * context * head_dim * 2) as u64,
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            })
+        };
+        Ok(LayerCache { keys: buffer("keys"), values: buffer("values") })
+    }
+
+    fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {
+        tensor.upload(self.recorder.device(), offset_bytes, bytes);
+    }
+
+    async fn wait(&mut self) -> Result<()> {
+        self.recorder.wait().await
+    }
+
+    fn begin(&mut self, tokens: &[u32], position: usize) {
+        // The pass before still reads what is written here.
+        self.recorder.submit();
+        self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
+        self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
+        self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
+    }
+
+    fn embed(&mut self, table: &Tensor) {
+        Embed {
+            table,
+            tokens: &self.activations.tokens,
+            token_count: self.step.rows as usize,
+            residual: &self.activations.residual,
+        }
+        .record(&mut self.recorder);
+    }
+
+    fn query_key_value(&mut self, norm: &Tensor, projections: [&Projection<Tensor>; 3]) {
+        self.normalize(norm);
+        let mut output_offset = 0;
+        for Projection { weight, bias } in projections {
+            MatMul {
+                step: &self.activations.step,
+                weights: weight,
+                input: &self.activations.normalized,
+                output: &self.activations.qkv,
+                output_columns: self.dimensions.qkv_columns(),
+                output_offset,
+                tokens: self.step.rows as usize,
+                epilogue: if bias.is_some() { Epilogue::StoreWithBias } else { Epilogue::Store },
+                bias: bias.as_ref().map(Tensor::buffer),
+            }
+            .record(&mut self.recorder);
+            output_offset += weight.rows;
+        }
+    }
+
+    fn attention(&mut self, cache: &LayerCache) {
+        RopeAppend {
+            step: &self.activations.step,
+            qkv: &self.activations.qkv,
+            rotations: &self.activations.rotations,
+            keys: &cache.keys,
+            values: &cache.values,
+            tokens: self.step.rows as usize,
+            dimensions: &self.dimensions,
+        }
+        .record(&mut self.recorder);
+        Attention {
+            step: &self.activations.step,
+            qkv: &self.activations.qkv,
+            keys: &cache.keys,
+            values: &cache.values,
+            output: &self.activations.attention,
+            tokens: self.step.rows as usize,
+            position: self.step.position as usize,
+            dimensions: &self.dimensions,
+        }
+        .record(&mut self.recorder);
+    }
+
+    fn attention_output(&mut self, weight: &Tensor) {
+        let input = &self.activations.attention;
+        Self::add_to_residual(&mut self.recorder, &self.activations, self.step, weight, input);
+    }
+
+    fn gate_up(&mut self, norm: &Tensor, gate: &Tensor, up: &Tensor) {
+        self.normalize(norm);
+        for (weights, output) in [(gate, &self.activations.gate), (up, &self.activations.up)] {
+            MatMul {
+                step: &self.activations.step,
+                weights,
+                input: &self.activations.normalized,
+                output,
+                output_columns: weights.rows,
+                output_offset: 0,
+                tokens: self.step.rows as usize,
+                epilogue: Epilogue::Store,
+                bias: None,
+            }
+            .record(&mut self.recorder);
+        }
+        SiluMul {
+            gate: &self.activations.gate,
+            up: &self.activations.up,
+            tokens: self.step.rows as usize,
+            columns: self.dimensions.feed_forward,
+        }
+        .record(&mut self.recorder);
+    }
+
+    fn feed_forward_output(&mut self, weight: &Tensor) {
+        let input = &self.activations.gate;
+        Self::add_to_residual(&mut self.recorder, &self.activations, self.step, weight, input);
+    }
+
+    fn head(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, rows: usize) {
+        let step = Step { rows: rows as u32, first_row: first_row as u32, ..self.step };
+        self.logit_rows = rows;
+        self.recorder.write(&self.activations.logits_step, bytemuck::bytes_of(&step));
+        RmsNorm {
+            step: &self.activations.logits_step,
+            input: &self.activations.residual,
+            weight: norm.buffer(),
+            output: &self.activations.normalized,
+            rows,
+            columns: self.dimensions.hidden,
+            epsilon: self.dimensions.rms_epsilon,
+        }
+        .record(&mut self.recorder);
+        MatMul {
+            step: &self.activations.logits_step,
+            weights: head,
+            input: &self.activations.normalized,
+            output: &self.activations.logits,
+            output_columns: self.dimensions.vocabulary,
+            output_offset: 0,
+            tokens: rows,
+            epilogue: Epilogue::Store,
+            bias: None,
+        }
+        .record(&mut self.recorder);
+    }
+
+    async fn read_logits(&mut self) -> Result<Vec<f32>> {
+        let floats = self.logit_rows * self.dimensions.vocabulary;
+        self.recorder.read(&self.activations.logits, &self.activations.staging, floats).await
+    }
+
+    fn discard(&mut self) {
+        self.recorder.discard();
+    }
+
+    fn counters(&self) -> Counters {
+        self.recorder.counters()
+    }
+}

@@ -1,0 +1,51 @@
+//! Attention over the KV cache: `shaders/attention.wgsl`.
+
+use crate::backend::Dimensions;
+use crate::backend::gpu::recorder::Recorder;
+use crate::backend::gpu::shaders::Variant;
+
+/// output = softmax(queries · keysᵀ) values, each token over the positions up to its own.
+pub struct Attention<'a> {
+    /// The pass: where its first token stands.
+    pub step: &'a wgpu::Buffer,
+    /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`, queries rotated and scaled.
+    pub qkv: &'a wgpu::Buffer,
+    /// f16 `[kv_heads, context, head_dim]`.
+    pub keys: &'a wgpu::Buffer,
+    /// f16 `[kv_heads, context, head_dim]`.
+    pub values: &'a wgpu::Buffer,
+    /// f32 `[tokens, heads * head_dim]`, written.
+    pub output: &'a wgpu::Buffer,
+    /// How many tokens.
+    pub tokens: usize,
+    /// Position of the first token.
+    pub position: usize,
+    /// The shape.
+    pub dimensions: &'a Dimensions,
+}
+
+impl Attention<'_> {
+    /// Appends one dispatch.
+    pub fn record(&self, recorder: &mut Recorder) {
+        let pairs = (self.position + self.tokens) as u64 * self.tokens as u64;
+        recorder.dispatch(
+            &Self::variant(self.dimensions),
+            &[(0, self.step), (1, self.qkv), (2, self.keys), (3, self.values), (4, self.output)],
+            [self.tokens, self.dimensions.kv_heads, 1],
+            2 * pairs * (self.dimensions.heads * self.dimensions.head_dim) as u64,
+        );
+    }
+
+    /// The kernel for a model's shape.
+    pub fn variant(dimensions: &Dimensions) -> Variant {
+        Variant::new(
+            "attention",
+            vec![
+                ("HEADS", dimensions.heads.into()),
+                ("KV_HEADS", dimensions.kv_heads.into()),
+                ("HEAD_DIM", dimensions.head_dim.into()),
+                ("CONTEXT", dimensions.context.into()),
+            ],
+        )
+    }
+}

@@ -1,0 +1,63 @@
+//! Rotary position embedding, and appending to the KV cache: `shaders/rope_append.wgsl`.
+
+use crate::backend::Dimensions;
+use crate::backend::gpu::recorder::Recorder;
+use crate::backend::gpu::shaders::Variant;
+
+/// Rotates queries and keys in place, scales queries, and appends keys and values to the cache.
+pub struct RopeAppend<'a> {
+    /// The pass: where its first token stands.
+    pub step: &'a wgpu::Buffer,
+    /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`; the queries are rewritten.
+    pub qkv: &'a wgpu::Buffer,
+    /// f32 `[context, head_dim / 2, 2]`, from [`rotations`].
+    pub rotations: &'a wgpu::Buffer,
+    /// f16 `[kv_heads, context, head_dim]`, written at the tokens' positions.
+    pub keys: &'a wgpu::Buffer,
+    /// f16 `[kv_heads, context, head_dim]`, written at the tokens' positions.
+    pub values: &'a wgpu::Buffer,
+    /// How many tokens.
+    pub tokens: usize,
+    /// The shape.
+    pub dimensions: &'a Dimensions,
+}
+
+impl RopeAppend<'_> {
+    /// Appends one dispatch.
+    pub fn record(&self, recorder: &mut Recorder) {
+        recorder.dispatch(
+            &Self::variant(self.dimensions),
+            &[(0, self.step), (1, self.qkv), (2, self.rotations), (3, self.keys), (4, self.values)],
+            [(self.dimensions.qkv_columns() / 4).div_ceil(64), self.tokens, 1],
+            0,
+        );
+    }
+
+    /// The kernel for a model's shape.
+    pub fn variant(dimensions: &Dimensions) -> Variant {
+        let query_scale = 1.0 / (dimensions.head_dim as f32).sqrt();
+        Variant::new(
+            "rope_append",
+            vec![
+                ("HEADS", dimensions.heads.into()),
+                ("KV_HEADS", dimensions.kv_heads.into()),
+                ("HEAD_DIM", dimensions.head_dim.into()),
+                ("CONTEXT", dimensions.context.into()),
+                ("QUERY_SCALE", query_scale.into()),
+            ],
+        )
+    }
+}
+
+/// The cosine and sine of every position and pair of dimensions, `[context, head_dim / 2, 2]`: the angle is
+/// `position * base^(-2 i / head_dim)` (Su et al., "RoFormer", 2021). Computed here in f64, because a GPU's own sine is
+/// only accurate near zero.
+pub fn rotations(dimensions: &Dimensions) -> Vec<f32> {
+    let pairs = dimensions.head_dim / 2;
+    let frequencies: Vec<f64> =
+        (0..pairs).map(|pair| dimensions.rope_base.powf(-(pair as f64) / pairs as f64)).collect();
+    (0..dimensions.context)
+        .flat_map(|position| frequencies.iter().map(move |frequency| position as f64 * frequency))
+        .flat_map(|angle| [angle.cos() as f32, angle.sin() as f32])
+        .collect()
+}

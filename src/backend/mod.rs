@@ -1,0 +1,155 @@
+//! What a forward pass is made of: a few fused operations, as one trait.
+//!
+//! [`gpu`] runs them as compute shaders. The model code knows only this trait, so it reads the same for every device.
+
+pub mod gpu;
+
+use crate::error::Result;
+use crate::gguf::TensorInfo;
+
+/// The most tokens that one forward pass takes. It bounds the size of the activations, and how long a device is busy
+/// before an abort can take effect.
+pub const MAX_PASS_TOKENS: usize = 64;
+
+/// The most rows of logits that one call of [`Backend::head`] gives. A row is 600 KB.
+pub const MAX_LOGIT_ROWS: usize = 8;
+
+/// The sizes that fix the shape of every operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dimensions {
+    /// Layers of the model.
+    pub layers: usize,
+    /// Width of the residual stream; a multiple of 32.
+    pub hidden: usize,
+    /// Width of the feed-forward layer; a multiple of 32.
+    pub feed_forward: usize,
+    /// Query heads; a multiple of `kv_heads`.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Dimensions of a head; a multiple of 64.
+    pub head_dim: usize,
+    /// Tokens in the vocabulary: rows of the embedding and the head.
+    pub vocabulary: usize,
+    /// Positions that the KV cache has room for.
+    pub context: usize,
+    /// What the root mean square norm adds to the mean square.
+    pub rms_epsilon: f32,
+    /// The base of the rotary embedding's frequencies.
+    pub rope_base: f64,
+}
+
+impl Dimensions {
+    /// Columns of a query, key and value row: `(heads + 2 kv_heads) * head_dim`.
+    pub fn qkv_columns(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+}
+
+/// A linear layer: `weight` of `[outputs, inputs]`, and a `bias` of `[outputs]` where it has one.
+#[derive(Debug, Clone)]
+pub struct Projection<T> {
+    /// The matrix.
+    pub weight: T,
+    /// What is added to its product.
+    pub bias: Option<T>,
+}
+
+/// A device that holds weights and runs the operations of a forward pass.
+///
+/// A pass starts with [`begin`](Self::begin) and [`embed`](Self::embed), goes through the layers, and ends with
+/// [`head`](Self::head) where its logits are wanted. Operations record work; only the asynchronous functions wait for
+/// the device. Activations stay inside: the residual stream `[tokens, hidden]`, and what the operations hand on.
+#[allow(async_fn_in_trait, reason = "used through generics on one thread only, so no Send bound is wanted")]
+pub trait Backend {
+    /// A tensor of weights on the device; a clone is another handle to the same memory.
+    type Tensor: Clone;
+    /// The keys and values of one layer, for every position.
+    type LayerCache;
+
+    /// Makes room for a tensor.
+    fn allocate(&mut self, info: &TensorInfo) -> Result<Self::Tensor>;
+
+    /// Makes room for one layer's keys and values, `[kv_heads, context, head_dim]` each.
+    fn allocate_cache(&mut self) -> Result<Self::LayerCache>;
+
+    /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is a multiple of 4, and so is the
+    /// length but for the tensor's last part.
+    fn upload(&mut self, tensor: &Self::Tensor, offset_bytes: u64, bytes: &[u8]);
+
+    /// Hands over what was recorded and uploaded, and waits until it is done. Waiting bounds what is in flight.
+    ///
+    /// # Errors
+    /// `out-of-memory` or `device-lost`, for everything since the last wait.
+    async fn wait(&mut self) -> Result<()>;
+
+    /// Starts a pass over `tokens` (1 to [`MAX_PASS_TOKENS`]); the first has this `position` in the conversation.
+    fn begin(&mut self, tokens: &[u32], position: usize);
+
+    /// residual = rows of `table` `[vocabulary, hidden]`, one for each token.
+    fn embed(&mut self, table: &Self::Tensor);
+
+    /// Normalises the residual by `norm` and projects it to queries, keys and values.
+    fn query_key_value(&mut self, norm: &Self::Tensor, projections: [&Projection<Self::Tensor>; 3]);
+
+    /// Rotates queries and keys, appends keys and values to `cache`, and attends over every position so far.
+    fn attention(&mut self, cache: &Self::LayerCache);
+
+    /// residual += weight · attention.
+    fn attention_output(&mut self, weight: &Self::Tensor);
+
+    /// Normalises the residual by `norm`; keeps silu(gate · x) * (up · x).
+    fn gate_up(&mut self, norm: &Self::Tensor, gate: &Self::Tensor, up: &Self::Tensor);
+
+    /// residual += weight · what [`gate_up`](Self::gate_up) kept.
+    fn feed_forward_output(&mut self, weight: &Self::Tensor);
+
+    /// logits = head · norm(residual), for `rows` (at most [`MAX_LOGIT_ROWS`]) tokens of the pass from `first_row` on.
+    /// May be done several times for one pass, each read before the next.
+    fn head(&mut self, norm: &Self::Tensor, head: &Self::Tensor, first_row: usize, rows: usize);
+
+    /// Runs what was recorded and reads the logits of the last [`head`](Self::head), `[rows, vocabulary]`.
+    ///
+    /// # Errors
+    /// `out-of-memory` or `device-lost`, for everything since the last wait.
+    async fn read_logits(&mut self) -> Result<Vec<f32>>;
+
+    /// Forgets what was recorded and not handed over yet. Its kernels stay compiled.
+    fn discard(&mut self);
+
+    /// What has been asked of the device so far.
+    fn counters(&self) -> Counters;
+}
+
+/// What was asked of a device: exact on any machine, so that a design can be judged where speed can't be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Kernels started.
+    pub dispatches: u64,
+    /// Compute passes begun.
+    pub passes: u64,
+    /// Command buffers handed to the queue.
+    pub submits: u64,
+    /// Bytes written from the host, weights not counted.
+    pub bytes_written: u64,
+    /// Bytes read back to the host.
+    pub bytes_read: u64,
+    /// Bind groups made; those used again don't count.
+    pub bind_groups_created: u64,
+}
+
+impl std::ops::Sub for Counters {
+    type Output = Self;
+
+    /// What was asked between two readings.
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            dispatches: self.dispatches - earlier.dispatches,
+            passes: self.passes - earlier.passes,
+            submits: self.submits - earlier.submits,
+            bytes_written: self.bytes_written - earlier.bytes_written,
+            bytes_read: self.bytes_read - earlier.bytes_read,
+            bind_groups_created: self.bind_groups_created - earlier.bind_groups_created,
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! What a loaded model can do: chat, tokenize, score.
+
+use serde::{Deserialize, Serialize};
+use web_time::Instant;
+
+use crate::backend::{Backend, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+use crate::error::{Error, ErrorKind, Result};
+use crate::generate::{Generator, Sampler, Sampling, StopStrings, log_probabilities, prefill};
+use crate::model::Model;
+use crate::text::{ChatTemplate, Message, TemplateOptions, TextStream, Tokenizer};
+
+/// A model, its tokenizer and its chat template.
+pub struct Engine<B: Backend> {
+    model: Model<B>,
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    stop_tokens: Vec<u32>,
+    counters: ReplyCounters,
+}
+
+/// What a reply may be like, besides how its tokens are chosen.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ChatOptions {
+    /// The most tokens of the answer. Default: what the context has room for.
+    pub max_tokens: Option<usize>,
+    /// Strings that end the answer; they are not part of it.
+    pub stop: Vec<String>,
+    /// Whether a model that can think before it answers shall. Default: what its template does by itself.
+    pub thinking: Option<bool>,
+}
+
+/// Why an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FinishReason {
+    /// The model ended its turn, or a stop string occurred.
+    Stop,
+    /// `max_tokens` or the end of the context was reached.
+    Length,
+    /// The caller aborted.
+    Abort,
+}
+
+/// A complete answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reply {
+    /// The answer.
+    pub text: String,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// Tokens read and written.
+    pub usage: Usage,
+    /// Time spent.
+    pub timings: Timings,
+}
+
+/// Tokens of a reply.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Tokens of the whole prompt.
+    pub prompt_tokens: usize,
+    /// How many of them were in the KV cache already.
+    pub cached_tokens: usize,
+    /// Tokens of the answer, the one that ended it not counted.
+    pub completion_tokens: usize,
+}
+
+/// Time of a reply, in milliseconds and in tokens a second; 0 where nothing was computed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timings {
+    /// From the call to the first token of the answer.
+    pub prefill_ms: f64,
+    /// From the first token of the answer to its end.
+    pub decode_ms: f64,
+    /// Prompt tokens that were not in the cache, by `prefill_ms`.
+    pub prefill_tokens_per_second: f64,
+    /// Tokens after the first, by `decode_ms`.
+    pub decode_tokens_per_second: f64,
+}
+
+/// What the last reply asked of the device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReplyCounters {
+    /// Reading the prompt, up to the first token of the answer.
+    pub prefill: Counters,
+    /// The tokens after the first.
+    pub decode: Counters,
+}
+
+/// A token and the natural logarithm of its probability.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TokenLogprob {
+    /// The token.
+    pub id: u32,
+    /// ln of its probability.
+    pub logprob: f32,
+}
+
+/// How likely a token was in its place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Score {
+    /// The token that was given.
+    pub id: u32,
+    /// ln of its probability after all tokens before it.
+    pub logprob: f32,
+    /// The most likely tokens in its place, best first.
+    pub top: Vec<TokenLogprob>,
+}
+
+impl<B: Backend> Engine<B> {
+    /// Joins the parts of a loaded model. `stop_tokens` end the model's turn.
+    pub fn new(model: Model<B>, tokenizer: Tokenizer, template: ChatTemplate, stop_tokens: Vec<u32>) -> Self {
+        Self { model, tokenizer, template, stop_tokens, counters: ReplyCounters::default() }
+    }
+
+    /// The model: what it is, and the device that it is on.
+    pub fn model(&self) -> &Model<B> {
+        &self.model
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// What the last reply asked of the device.
+    pub fn counters(&self) -> ReplyCounters {
+        self.counters
+    }
+
+    /// The prompt that the model's own template makes of a conversation, as text.
+    ///
+    /// # Errors
+    /// Those of [`ChatTemplate::render`].
+    pub fn prompt_text(&self, messages: &[Message]) -> Result<String> {
+        Ok(self.template.render(messages, &TemplateOptions::default())?.text())
+    }
+
+    /// The same prompt as token ids.
+    ///
+    /// # Errors
+    /// Those of [`ChatTemplate::render`].
+    pub fn prompt_tokens(&self, messages: &[Message], options: &ChatOptions) -> Result<Vec<u32>> {
+        let options = TemplateOptions { enable_thinking: options.thinking, ..TemplateOptions::default() };
+        self.tokenizer.encode_prompt(&self.template.render(messages, &options)?)
+    }
+
+    /// Answers a conversation. `on_text` gets the answer piece by piece, in whole characters; `aborted` is asked
+    /// before each token, and an aborted answer ends with what there is so far.
+    ///
+    /// # Errors
+    /// `context-full` for a conversation longer than the context, `invalid-argument` for options out of range, and
+    /// what the device reports.
+    pub async fn chat(
+        &mut self,
+        messages: &[Message],
+        options: &ChatOptions,
+        sampling: &Sampling,
+        mut on_text: impl FnMut(&str),
+        aborted: impl Fn() -> bool,
+    ) -> Result<Reply> {
+        let started = Instant::now();
+        let counters_before = self.model.counters();
+        let prompt = self.prompt_tokens(messages, options)?;
+        let sampler = Sampler::new(sampling.clone(), &prompt)?;
+        if options.max_tokens == Some(0) {
+            return Err(Error::new(ErrorKind::InvalidArgument, "an answer needs room")
+                .at("maxTokens")
+                .got(0)
+                .expected("at least 1"));
+        }
+
+        let mut answer = Answer::new(options.stop.clone());
+        let mut usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
+        let mut generator = match Generator::start(&mut self.model, &prompt, sampler, &aborted).await {
+            Ok((generator, cached)) => {
+                usage.cached_tokens = cached;
+                generator
+            }
+            Err(error) if error.kind() == ErrorKind::Aborted => {
+                let timings = Timings { prefill_ms: milliseconds_since(started), ..Timings::default() };
+                return Ok(Reply { text: answer.text, finish_reason: FinishReason::Abort, usage, timings });
+            }
+            Err(error) => return Err(error),
+        };
+
+        let mut first_token = None;
+        let finish_reason = loop {
+            if aborted() {
+                break FinishReason::Abort;
+            }
+            let token = generator.next_token().await?;
+            first_token.get_or_insert_with(|| (generator.counters(), Instant::now()));
+            if self.stop_tokens.contains(&token) {
+                break FinishReason::Stop;
+            }
+            usage.completion_tokens += 1;
+            if answer.push(&self.tokenizer.token_bytes(token)?, &mut on_text) {
+                break FinishReason::Stop;
+            }
+            if options.max_tokens == Some(usage.completion_tokens) || !generator.has_room() {
+                break FinishReason::Length;
+            }
+            generator.advance(token)?;
+        };
+        answer.finish(&mut on_text);
+
+        let (counters_then, first_token_at) = first_token.unwrap_or((self.model.counters(), Instant::now()));
+        self.counters.prefill = counters_then - counters_before;
+        self.counters.decode = self.model.counters() - counters_then;
+        let prefill_ms = first_token_at.duration_since(started).as_secs_f64() * 1000.0;
+        let decode_ms = milliseconds_since(first_token_at);
+        let per_second = |tokens: usize, ms: f64| if ms > 0.0 { tokens as f64 / ms * 1000.0 } else { 0.0 };
+        let timings = Timings {
+            prefill_ms,
+            decode_ms,
+            prefill_tokens_per_second: per_second(usage.prompt_tokens - usage.cached_tokens, prefill_ms),
+            decode_tokens_per_second: per_second(usage.completion_tokens.saturating_sub(1), decode_ms),
+        };
+        Ok(Reply { text: answer.text, finish_reason, usage, timings })
+    }
+
+    /// Teacher forcing: how likely each token of `ids` from position `from` (at least 1) on was after all before it,
+    /// with the `top_k` most likely tokens in its place.
+    ///
+    /// # Errors
+    /// `context-full` for more tokens than the context, `invalid-argument` for a `from` outside `ids` or an id outside
+    /// the vocabulary, and what the device reports.
+    pub async fn score(&mut self, ids: &[u32], from: usize, top_k: usize) -> Result<Vec<Score>> {
+        if from == 0 || from >= ids.len() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "there is nothing to score from this position on")
+                .at("from")
+                .got(from)
+                .expected(format!("1 to {}", ids.len().saturating_sub(1))));
+        }
+        if let Some(id) = ids.iter().find(|&&id| id as usize >= self.tokenizer.len()) {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a token is not in the vocabulary")
+                .at("ids")
+                .got(id)
+                .expected(format!("less than {}", self.tokenizer.len())));
+        }
+        let capacity = self.model.cache().capacity();
+        if ids.len() - 1 > capacity {
+            return Err(Error::new(ErrorKind::ContextFull, "there are more tokens than the context holds")
+                .got(format!("{} tokens", ids.len()))
+                .expected(format!("at most {}", capacity + 1)));
+        }
+        // The logits after position `from - 1` are the first that are wanted.
+        let first = from - 1;
+        if first > 0 {
+            prefill(&mut self.model, &ids[..first], || false).await?;
+        }
+        self.model.cache().truncate(first);
+
+        let mut scores = Vec::with_capacity(ids.len() - from);
+        let mut position = first;
+        for pass in ids[first..ids.len() - 1].chunks(MAX_PASS_TOKENS) {
+            self.model.forward(pass)?;
+            for first_row in (0..pass.len()).step_by(MAX_LOGIT_ROWS) {
+                let rows = MAX_LOGIT_ROWS.min(pass.len() - first_row);
+                let logits = self.model.logits(first_row, rows).await?;
+                for row in logits.chunks(logits.len() / rows) {
+                    position += 1;
+                    scores.push(score_token(ids[position], &log_probabilities(row), top_k));
+                }
+            }
+        }
+        Ok(scores)
+    }
+}
+
+fn score_token(id: u32, logprobs: &[f32], top_k: usize) -> Score {
+    let logprob_of = |id: u32| TokenLogprob { id, logprob: logprobs[id as usize] };
+    let by_likelihood =
+        |a: &u32, b: &u32| logprobs[*b as usize].total_cmp(&logprobs[*a as usize]).then(a.cmp(b));
+    let mut order: Vec<u32> = (0..logprobs.len() as u32).collect();
+    let kept = top_k.min(order.len());
+    if kept > 0 && kept < order.len() {
+        order.select_nth_unstable_by(kept - 1, by_likelihood);
+    }
+    order.truncate(kept);
+    order.sort_unstable_by(by_likelihood);
+    Score { id, logprob: logprob_of(id).logprob, top: order.into_iter().map(logprob_of).collect() }
+}
+
+fn milliseconds_since(start: Instant) -> f64 {
+    start.elapsed().as_secs_f64() * 1000.0
+}
+
+/// The text of an answer as it grows.
+struct Answer {
+    text: String,
+    characters: TextStream,
+    stop_strings: StopStrings,
+}
+
+impl Answer {
+    fn new(stop: Vec<String>) -> Self {
+        Self { text: String::new(), characters: TextStream::new(), stop_strings: StopStrings::new(stop) }
+    }
+
+    /// Takes the bytes of a token; returns whether a stop string occurred.
+    fn push(&mut self, bytes: &[u8], on_text: &mut impl FnMut(&str)) -> bool {
+        let characters = self.characters.push(bytes);
+        let (shown, stop) = self.stop_strings.push(&characters);
+        self.show(&shown, on_text);
+        stop
+    }
+
+    /// Shows what was held back when nothing more comes.
+    fn finish(&mut self, on_text: &mut impl FnMut(&str)) {
+        let rest = std::mem::take(&mut self.characters).finish();
+        let (shown, stop) = self.stop_strings.push(&rest);
+        self.show(&shown, on_text);
+        if !stop {
+            let held_back = std::mem::take(&mut self.stop_strings).finish();
+            self.show(&held_back, on_text);
+        }
+    }
+
+    fn show(&mut self, text: &str, on_text: &mut impl FnMut(&str)) {
+        if !text.is_empty() {
+            self.text.push_str(text);
+            on_text(text);
+        }
+    }
+}

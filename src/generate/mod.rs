@@ -1,0 +1,11 @@
+//! From logits to a stream of tokens: sampling, stopping, and reuse of the KV cache from turn to turn.
+
+mod generator;
+mod random;
+mod sampler;
+mod stop_strings;
+
+pub use generator::{Generator, log_probabilities, prefill};
+pub use random::Random;
+pub use sampler::{Sampler, Sampling};
+pub use stop_strings::StopStrings;

@@ -1,0 +1,249 @@
+//! Choosing a token from logits.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::Random;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How tokens are chosen. The steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw
+/// from what is left. Defaults are Qwen2.5's own (its `generation_config.json`).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Sampling {
+    /// Divides the logits; 0 always takes the most likely token. Default 0.7.
+    pub temperature: f32,
+    /// Keeps the `top_k` most likely tokens; 0 keeps all. Default 20.
+    pub top_k: usize,
+    /// Keeps the fewest most likely tokens whose probabilities sum to at least this. 0 < `top_p` ≤ 1, default 0.8.
+    pub top_p: f32,
+    /// Keeps the tokens whose probability is at least this part of the largest. 0 ≤ `min_p` < 1, default 0.
+    pub min_p: f32,
+    /// Divides the positive and multiplies the negative logits of tokens that occurred in prompt or answer (Keskar et
+    /// al., "CTRL", 2019). At least 0.01, default 1.1.
+    pub repetition_penalty: f32,
+    /// Taken off the logit of each token that occurred in the answer. Default 0.
+    pub presence_penalty: f32,
+    /// Taken off the logit of each token in the answer, as often as it occurred there. Default 0.
+    pub frequency_penalty: f32,
+    /// The same seed, prompt and settings give the same answer on the same device. Default: a different one each time
+    /// in the browser, 0 here.
+    pub seed: u64,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            temperature: 0.7,
+            top_k: 20,
+            top_p: 0.8,
+            min_p: 0.0,
+            repetition_penalty: 1.1,
+            presence_penalty: 0.0,
+            frequency_penalty: 0.0,
+            seed: 0,
+        }
+    }
+}
+
+impl Sampling {
+    /// Takes the most likely token, whatever came before.
+    pub fn greedy() -> Self {
+        Self { temperature: 0.0, repetition_penalty: 1.0, ..Self::default() }
+    }
+
+    /// Checks every setting's range.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`], naming the setting.
+    pub fn check(&self) -> Result<()> {
+        let ranges = [
+            ("temperature", self.temperature, 0.0, 100.0),
+            ("topP", self.top_p, f32::MIN_POSITIVE, 1.0),
+            ("minP", self.min_p, 0.0, 1.0),
+            ("repetitionPenalty", self.repetition_penalty, 0.01, 100.0),
+            ("presencePenalty", self.presence_penalty, -100.0, 100.0),
+            ("frequencyPenalty", self.frequency_penalty, -100.0, 100.0),
+        ];
+        for (name, value, smallest, largest) in ranges {
+            if !(smallest..=largest).contains(&value) {
+                return Err(Error::new(ErrorKind::InvalidArgument, "a sampling setting is out of range")
+                    .at(name)
+                    .got(value)
+                    .expected(if name == "topP" { "above 0, at most 1".to_string() } else { format!("{smallest} to {largest}") }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Draws tokens by [`Sampling`], keeping count of what occurred.
+#[derive(Debug)]
+pub struct Sampler {
+    sampling: Sampling,
+    random: Random,
+    /// How often each token occurred in the answer; tokens of the prompt alone have 0.
+    occurrences: HashMap<u32, u32>,
+}
+
+impl Sampler {
+    /// A sampler for an answer to `prompt`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidArgument`] for a setting out of range.
+    pub fn new(sampling: Sampling, prompt: &[u32]) -> Result<Self> {
+        sampling.check()?;
+        let random = Random::new(sampling.seed);
+        Ok(Self { sampling, random, occurrences: prompt.iter().map(|&token| (token, 0)).collect() })
+    }
+
+    /// Chooses the next token from `logits` of `[vocabulary]`, which it may rewrite.
+    pub fn sample(&mut self, logits: &mut [f32]) -> u32 {
+        self.penalize(logits);
+        let token = if self.sampling.temperature == 0.0 { most_likely(logits) } else { self.draw(logits) };
+        *self.occurrences.entry(token).or_default() += 1;
+        token
+    }
+
+    fn penalize(&self, logits: &mut [f32]) {
+        let Sampling { repetition_penalty, presence_penalty, frequency_penalty, .. } = self.sampling;
+        for (&token, &count) in &self.occurrences {
+            let Some(logit) = logits.get_mut(token as usize) else { continue };
+            *logit = if *logit > 0.0 { *logit / repetition_penalty } else { *logit * repetition_penalty };
+            if count > 0 {
+                *logit -= presence_penalty + frequency_penalty * count as f32;
+            }
+        }
+    }
+
+    fn draw(&mut self, logits: &[f32]) -> u32 {
+        let Sampling { temperature, top_k, top_p, min_p, .. } = self.sampling;
+        let mut candidates: Vec<(u32, f32)> =
+            logits.iter().enumerate().map(|(token, &logit)| (token as u32, logit / temperature)).collect();
+        // Most likely first; of equally likely ones the first in the vocabulary, so that a seed always means the same.
+        let by_likelihood = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if top_k > 0 && top_k < candidates.len() {
+            candidates.select_nth_unstable_by(top_k - 1, by_likelihood);
+            candidates.truncate(top_k);
+        }
+        candidates.sort_unstable_by(by_likelihood);
+
+        let largest = candidates[0].1;
+        for (_, weight) in &mut candidates {
+            *weight = (*weight - largest).exp();
+        }
+        let total: f32 = candidates.iter().map(|(_, weight)| weight).sum();
+        let mut kept = candidates.len();
+        let mut cumulative = 0.0;
+        for (index, (_, weight)) in candidates.iter().enumerate() {
+            // The most likely token has weight 1 and always stays.
+            if index > 0 && (cumulative >= top_p * total || *weight < min_p) {
+                kept = index;
+                break;
+            }
+            cumulative += weight;
+        }
+        candidates.truncate(kept);
+
+        let mut remaining = self.random.next_unit() * cumulative;
+        for &(token, weight) in &candidates {
+            remaining -= weight;
+            if remaining < 0.0 {
+                return token;
+            }
+        }
+        candidates[candidates.len() - 1].0 // rounding left a sliver at the end
+    }
+}
+
+/// The token with the largest logit; the first of equals.
+fn most_likely(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (token, &logit) in logits.iter().enumerate() {
+        if logit > logits[best] {
+            best = token;
+        }
+    }
+    best as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No penalties and no filters: what each test then adds is all there is.
+    fn plain() -> Sampling {
+        Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0, ..Sampling::default() }
+    }
+
+    /// How often each of the tokens is drawn in 4000 draws from the same logits.
+    fn frequencies<const N: usize>(sampling: Sampling, logits: [f32; N]) -> [f32; N] {
+        let mut counts = [0.0; N];
+        for seed in 0..4000 {
+            let mut sampler = Sampler::new(Sampling { seed, ..sampling.clone() }, &[]).unwrap();
+            counts[sampler.sample(&mut logits.clone()) as usize] += 1.0 / 4000.0;
+        }
+        counts
+    }
+
+    fn assert_close<const N: usize>(got: [f32; N], expected: [f32; N]) {
+        for (got_one, expected_one) in got.iter().zip(expected) {
+            assert!((got_one - expected_one).abs() < 0.03, "{got:?} is not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn draws_follow_the_softmax_of_the_filtered_logits() {
+        let logits = [0.4f32.ln(), 0.3f32.ln(), 0.2f32.ln(), 0.1f32.ln()];
+        let cases: [(&str, Sampling, [f32; 4]); 7] = [
+            ("plain", plain(), [0.4, 0.3, 0.2, 0.1]),
+            ("temperature 0", Sampling { temperature: 0.0, ..plain() }, [1.0, 0.0, 0.0, 0.0]),
+            ("temperature 0.5", Sampling { temperature: 0.5, ..plain() }, [0.533, 0.3, 0.133, 0.033]),
+            ("top-k 2", Sampling { top_k: 2, ..plain() }, [0.571, 0.429, 0.0, 0.0]),
+            ("top-p 0.6", Sampling { top_p: 0.6, ..plain() }, [0.571, 0.429, 0.0, 0.0]),
+            ("top-p of almost nothing", Sampling { top_p: 0.01, ..plain() }, [1.0, 0.0, 0.0, 0.0]),
+            ("min-p 0.6", Sampling { min_p: 0.6, ..plain() }, [0.571, 0.429, 0.0, 0.0]),
+        ];
+        for (name, sampling, expected) in cases {
+            println!("{name}");
+            assert_close(frequencies(sampling, logits), expected);
+        }
+    }
+
+    #[test]
+    fn penalties_hold_back_what_occurred() {
+        let greedy = Sampling::greedy();
+        let next = |sampling: &Sampling, prompt: &[u32], logits: [f32; 3]| {
+            Sampler::new(sampling.clone(), prompt).unwrap().sample(&mut logits.clone())
+        };
+        let repetition = Sampling { repetition_penalty: 2.0, ..greedy.clone() };
+        assert_eq!(next(&repetition, &[], [3.0, 2.0, -1.0]), 0);
+        assert_eq!(next(&repetition, &[0], [3.0, 2.0, -1.0]), 1, "3 / 2 is less than 2");
+        assert_eq!(next(&repetition, &[0], [-1.0, -1.5, -9.0]), 1, "-1 * 2 is less than -1.5");
+
+        for sampling in [
+            Sampling { presence_penalty: 2.0, ..greedy.clone() },
+            Sampling { frequency_penalty: 2.0, ..greedy.clone() },
+        ] {
+            let mut sampler = Sampler::new(sampling, &[0]).unwrap();
+            let tokens: Vec<u32> = (0..3).map(|_| sampler.sample(&mut [3.0, 2.0, 0.5])).collect();
+            assert_eq!(tokens[..2], [0, 1], "a token of the prompt is not held back, one of the answer is");
+        }
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_name() {
+        for (sampling, name) in [
+            (Sampling { temperature: -1.0, ..plain() }, "temperature"),
+            (Sampling { temperature: f32::NAN, ..plain() }, "temperature"),
+            (Sampling { top_p: 0.0, ..plain() }, "topP"),
+            (Sampling { min_p: 1.5, ..plain() }, "minP"),
+            (Sampling { repetition_penalty: 0.0, ..plain() }, "repetitionPenalty"),
+        ] {
+            let error = Sampler::new(sampling, &[]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+            assert!(error.to_string().contains(name), "{error}");
+        }
+    }
+}

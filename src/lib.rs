@@ -1,0 +1,20 @@
+//! Qwisp runs a small Qwen language model on the user's own device: in a browser on WebGPU, natively on Vulkan,
+//! Metal or DirectX 12. It reads GGUF files, keeps them in IndexedDB, and does nothing else: no training, no other
+//! model families, no server.
+//!
+//! From the outside in: [`load`] joins a [`fetch`] source, a [`store`] and the [`gguf`] format into an
+//! [`engine::Engine`], which turns messages into tokens ([`text`]), drives the [`model`] on a [`backend`], and
+//! chooses the next token ([`generate`]). `web` shows the same engine to JavaScript.
+
+pub mod backend;
+pub mod engine;
+pub mod error;
+pub mod fetch;
+pub mod generate;
+pub mod gguf;
+pub mod load;
+pub mod model;
+pub mod store;
+pub mod text;
+
+pub use error::{Error, ErrorKind, Result};

@@ -1,0 +1,115 @@
+//! The hyperparameters of a model, from the metadata of its file.
+
+use crate::backend::Dimensions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::gguf::Header;
+
+/// What a model is: its name, its shape and its limits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The name that the file gives itself.
+    pub name: String,
+    /// `qwen2`.
+    pub architecture: String,
+    /// The most common type of its matrices by bytes, `"Q5_0"` for instance, with `" mix"` where there are others.
+    pub quantization: String,
+    /// Weights in all.
+    pub parameters: u64,
+    /// The longest conversation that the model was trained for, in tokens.
+    pub trained_context: usize,
+    /// The shape, with the context that was asked for.
+    pub dimensions: Dimensions,
+}
+
+/// A bound on every size: far above any model that a browser holds, and low enough that no product of two overflows.
+const LARGEST_SIZE: u64 = 1 << 20;
+
+impl Config {
+    /// Reads the metadata; `context` is the number of positions wanted, by default the smaller of 4096 and what the
+    /// model was trained for. Keys: the "LLM" section of the GGUF specification.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnsupportedModel`] for another architecture than `qwen2` or a variant that isn't computed here,
+    /// [`ErrorKind::BadFile`] when sizes are missing or make no sense, [`ErrorKind::InvalidArgument`] for a context
+    /// that the model wasn't trained for.
+    pub fn from_header(header: &Header, context: Option<usize>) -> Result<Self> {
+        let metadata = &header.metadata;
+        let architecture = metadata.string("general.architecture")?.unwrap_or_default();
+        if architecture != "qwen2" {
+            return Err(Error::new(ErrorKind::UnsupportedModel, "the model's architecture is not supported")
+                .at("general.architecture")
+                .got(format!("\"{architecture}\""))
+                .expected("\"qwen2\""));
+        }
+        let key = |name: &str| format!("{architecture}.{name}");
+        let size = |name: &str| {
+            let value = metadata.unsigned(&key(name))?;
+            match value {
+                Some(value @ 1..=LARGEST_SIZE) => Ok(value as usize),
+                _ => Err(Error::new(ErrorKind::BadFile, "a size in the metadata is missing or makes no sense")
+                    .at(key(name))
+                    .got(value.map_or("nothing".to_string(), |value| value.to_string()))
+                    .expected(format!("1 to {LARGEST_SIZE}"))),
+            }
+        };
+        if let Some(scaling) = metadata.string(&key("rope.scaling.type"))?.filter(|scaling| scaling != "none") {
+            return Err(Error::new(ErrorKind::UnsupportedModel, "a scaled rotary embedding is not supported")
+                .at(key("rope.scaling.type"))
+                .got(scaling)
+                .expected("none"));
+        }
+
+        let (hidden, heads, kv_heads) =
+            (size("embedding_length")?, size("attention.head_count")?, size("attention.head_count_kv")?);
+        let head_dim = match metadata.unsigned(&key("attention.key_length"))? {
+            Some(_) => size("attention.key_length")?,
+            None => hidden / heads,
+        };
+        if !heads.is_multiple_of(kv_heads) || !head_dim.is_multiple_of(64) || head_dim == 0 {
+            return Err(Error::new(ErrorKind::UnsupportedModel, "the attention heads have an unsupported shape")
+                .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))
+                .expected("whole groups of query heads, and a multiple of 64 dimensions"));
+        }
+        let embedding = header.tensor("token_embd.weight").ok_or_else(|| {
+            Error::new(ErrorKind::BadFile, "a tensor is missing").at("token_embd.weight")
+        })?;
+
+        let trained_context = size("context_length")?;
+        let context = context.unwrap_or(trained_context.min(4096));
+        if context == 0 || context > trained_context {
+            return Err(Error::new(ErrorKind::InvalidArgument, "the context length is out of range")
+                .at("contextLength")
+                .got(context)
+                .expected(format!("1 to {trained_context}, which the model was trained for")));
+        }
+        Ok(Self {
+            name: metadata.string("general.name")?.unwrap_or_else(|| architecture.clone()),
+            quantization: quantization(header),
+            parameters: header.tensors.iter().map(|tensor| tensor.rows as u64 * tensor.columns as u64).sum(),
+            trained_context,
+            dimensions: Dimensions {
+                layers: size("block_count")?,
+                hidden,
+                feed_forward: size("feed_forward_length")?,
+                heads,
+                kv_heads,
+                head_dim,
+                vocabulary: embedding.rows,
+                context,
+                rms_epsilon: metadata.float(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6) as f32,
+                rope_base: metadata.float(&key("rope.freq_base"))?.unwrap_or(1e6),
+            },
+            architecture,
+        })
+    }
+}
+
+/// Names the type that most of the matrices' bytes have.
+fn quantization(header: &Header) -> String {
+    let mut bytes_by_type = std::collections::BTreeMap::<&str, u64>::new();
+    for tensor in header.tensors.iter().filter(|tensor| tensor.rows > 1) {
+        *bytes_by_type.entry(tensor.tensor_type.name()).or_default() += tensor.bytes.end - tensor.bytes.start;
+    }
+    let most = bytes_by_type.iter().max_by_key(|&(_, bytes)| bytes).map_or("none", |(name, _)| name);
+    if bytes_by_type.len() > 1 { format!("{most} mix") } else { most.to_string() }
+}

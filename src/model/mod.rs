@@ -1,0 +1,11 @@
+//! The Qwen models: what their files hold, and the forward pass.
+
+mod config;
+mod kv_cache;
+mod qwen;
+mod weights;
+
+pub use config::Config;
+pub use kv_cache::KvCache;
+pub use qwen::Model;
+pub use weights::{Weights, WeightsLoader};

@@ -1,0 +1,52 @@
+/** Never run: the compiler checks that the published types allow what the documentation shows, and nothing looser. */
+
+import { Engine, QwispError, type ErrorKind } from "../../www/engine/qwisp.js";
+
+export async function useEverything(file: File, signal: AbortSignal): Promise<string> {
+  const engine = await Engine.load({
+    model: file,
+    backend: "auto",
+    contextLength: 4096,
+    cache: true,
+    onProgress: ({ phase, loadedBytes, totalBytes, fromCache }) =>
+      console.log(phase, loadedBytes / totalBytes, fromCache),
+    signal,
+  });
+  console.log(engine.info.model.name, engine.info.memory.wasmBytes);
+
+  const reply = engine.chat([{ role: "user", content: "Hello" }], {
+    maxTokens: 10,
+    temperature: 0.7,
+    topP: 0.8,
+    topK: 20,
+    minP: 0,
+    repetitionPenalty: 1.1,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    seed: 1,
+    stop: ["\n"],
+    thinking: false,
+    signal,
+  });
+  let streamed = "";
+  for await (const { text } of reply) streamed += text;
+  const { finishReason, usage, timings } = await reply.result;
+  console.log(finishReason satisfies "stop" | "length" | "abort", usage.cachedTokens, timings.prefillMs);
+
+  const ids: Uint32Array = await engine.tokenize("text", { special: false });
+  const scores = await engine.score(ids, { from: 1, topK: 5 });
+  console.log(scores[0].top[0].logprob, await engine.detokenize(ids));
+  await engine.unload();
+  return streamed;
+}
+
+export function kindOf(error: unknown): ErrorKind | undefined {
+  return error instanceof QwispError ? error.kind : undefined;
+}
+
+// @ts-expect-error: a model is required
+void Engine.load({});
+// @ts-expect-error: a backend is one of three words
+void Engine.load({ model: "a.gguf", backend: "cuda" });
+// @ts-expect-error: engines are loaded, not constructed
+new Engine();

@@ -1,0 +1,154 @@
+import { QwispError } from "../qwisp.js";
+import { Composer } from "./composer.js";
+import { Conversation } from "./conversation.js";
+import { byId } from "./dom.js";
+import { LogView } from "./log_view.js";
+
+/**
+ * @typedef {import("../qwisp.js").Engine} Engine
+ * @typedef {import("../qwisp.js").ChatOptions} ChatOptions
+ * @typedef {import("../qwisp.js").ChatResult} ChatResult
+ */
+
+/** After one of these, only a newly loaded engine can answer. */
+const FATAL_KINDS = new Set(["device-lost", "internal", "unloaded"]);
+
+/** A chat with a loaded engine. */
+export class ChatView {
+  #section = byId("chat", HTMLElement);
+  #status = byId("status", HTMLElement);
+  #newChat = byId("new-chat", HTMLButtonElement);
+  #log = new LogView();
+  #composer = new Composer({ onSend: (text) => this.#ask(text), onStop: () => this.#stop?.abort() });
+  #onRestart;
+  #onAnswer;
+  #system;
+  /** @type {Engine | null} */
+  #engine = null;
+  /** @type {ChatOptions} */
+  #generation = {};
+  #conversation;
+  /** Stops the answer that is on its way. @type {AbortController | null} */
+  #stop = null;
+
+  /**
+   * @param {object} options
+   * @param {string | null} options.system System prompt of every chat.
+   * @param {() => void} options.onRestart Has to load the engine again.
+   * @param {(result: ChatResult) => void} options.onAnswer
+   */
+  constructor({ system, onRestart, onAnswer }) {
+    this.#system = system;
+    this.#onRestart = onRestart;
+    this.#onAnswer = onAnswer;
+    this.#conversation = new Conversation(system);
+    this.#newChat.addEventListener("click", () => this.#startOver());
+    this.#startOver();
+  }
+
+  /**
+   * Goes on with the chat there is, on this engine.
+   *
+   * @param {Engine} engine
+   * @param {ChatOptions} generation
+   */
+  show(engine, generation) {
+    this.#engine = engine;
+    this.#generation = generation;
+    this.#section.hidden = false;
+    this.#newChat.hidden = false;
+    this.#composer.focus();
+  }
+
+  hide() {
+    this.#section.hidden = true;
+    this.#newChat.hidden = true;
+  }
+
+  #startOver() {
+    this.#stop?.abort();
+    this.#conversation = new Conversation(this.#system);
+    this.#log.clear();
+    this.#status.textContent = "";
+    this.#composer.focus();
+  }
+
+  /** @param {string} text */
+  async #ask(text) {
+    const conversation = this.#conversation;
+    const question = this.#log.addQuestion(text);
+    const answer = this.#log.addAnswer();
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#composer.setBusy(true);
+    this.#status.textContent = "Reading…";
+    try {
+      const options = { ...this.#generation, signal: stop.signal };
+      const result = await conversation.ask(/** @type {Engine} */ (this.#engine), text, options, (piece) => {
+        answer.append(piece);
+        this.#status.textContent = "Writing…";
+      });
+      this.#onAnswer(result);
+      if (conversation !== this.#conversation) return; // another chat has begun
+      if (result.text) {
+        answer.finish(result);
+      } else {
+        answer.remove();
+        question.remove();
+        this.#composer.restore(text);
+      }
+      this.#status.textContent = describeEnd(result);
+    } catch (error) {
+      answer.remove();
+      this.#status.textContent = "";
+      this.#showFailure(error, text, question);
+    } finally {
+      this.#log.endAnswer();
+      this.#stop = null;
+      this.#composer.setBusy(false);
+    }
+  }
+
+  /**
+   * @param {unknown} error
+   * @param {string} text
+   * @param {HTMLElement} question
+   */
+  #showFailure(error, text, question) {
+    const kind = error instanceof QwispError ? error.kind : "internal";
+    const takeBack = () => {
+      failure.remove();
+      question.remove();
+    };
+    const newChat = {
+      label: "New chat",
+      run: () => {
+        this.#startOver();
+        this.#composer.restore(text);
+      },
+    };
+    const again = {
+      label: "Try again",
+      run: () => {
+        takeBack();
+        this.#ask(text);
+      },
+    };
+    const restart = {
+      label: "Start the model again",
+      run: () => {
+        takeBack();
+        this.#composer.restore(text);
+        this.#onRestart();
+      },
+    };
+    const actions = FATAL_KINDS.has(kind) ? [restart] : kind === "context-full" ? [newChat] : [again, newChat];
+    const failure = this.#log.addFailure(error, actions);
+  }
+}
+
+/** @param {ChatResult} result */
+function describeEnd({ finishReason, text }) {
+  if (finishReason === "abort") return "Stopped";
+  return text ? "Done" : "The model had no answer";
+}

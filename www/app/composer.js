@@ -1,0 +1,62 @@
+import { byId } from "./dom.js";
+
+/** Where people write. Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
+export class Composer {
+  #prompt = byId("prompt", HTMLTextAreaElement);
+  #send = byId("send", HTMLButtonElement);
+  #stop = byId("stop", HTMLButtonElement);
+  #busy = false;
+
+  /** @param {{ onSend: (text: string) => void, onStop: () => void }} handlers */
+  constructor({ onSend, onStop }) {
+    const form = byId("composer", HTMLFormElement);
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const text = this.#prompt.value.trim();
+      if (this.#busy || text === "") return;
+      this.#write("");
+      onSend(text);
+    });
+    this.#prompt.addEventListener("input", () => this.#fit());
+    this.#prompt.addEventListener("keydown", (event) => {
+      // While an input method composes a character, Enter belongs to it.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      form.requestSubmit();
+    });
+    this.#stop.addEventListener("click", onStop);
+    document.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && this.#busy) onStop();
+    });
+  }
+
+  focus() {
+    this.#prompt.focus();
+  }
+
+  /** @param {boolean} busy Whether an answer is on its way. */
+  setBusy(busy) {
+    const hadFocus = [this.#send, this.#stop].some((button) => button === document.activeElement);
+    this.#busy = busy;
+    this.#send.hidden = busy;
+    this.#stop.hidden = !busy;
+    if (hadFocus) this.#prompt.focus();
+  }
+
+  /** Gives back what was sent, unless something else has been written since. @param {string} text */
+  restore(text) {
+    if (this.#prompt.value === "") this.#write(text);
+  }
+
+  /** @param {string} text */
+  #write(text) {
+    this.#prompt.value = text;
+    this.#fit();
+  }
+
+  /** The style sheet limits how far the field grows. */
+  #fit() {
+    this.#prompt.style.height = "auto";
+    this.#prompt.style.height = `${this.#prompt.scrollHeight}px`;
+  }
+}

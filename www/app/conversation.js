@@ -1,0 +1,37 @@
+/**
+ * @typedef {import("../qwisp.js").Engine} Engine
+ * @typedef {import("../qwisp.js").Message} Message
+ * @typedef {import("../qwisp.js").ChatOptions} ChatOptions
+ * @typedef {import("../qwisp.js").ChatResult} ChatResult
+ */
+
+/** The messages of one chat. It grows by what was said and answered, and by nothing that failed. */
+export class Conversation {
+  /** @type {Message[]} */
+  #messages;
+
+  /** @param {string | null} system The system prompt, if any. */
+  constructor(system) {
+    this.#messages = system === null ? [] : [{ role: "system", content: system }];
+  }
+
+  /**
+   * Lets the model answer `question`. Question and answer join the conversation once there is an answer, stopped
+   * short or not.
+   *
+   * @param {Engine} engine
+   * @param {string} question
+   * @param {ChatOptions} options
+   * @param {(text: string) => void} onText
+   * @returns {Promise<ChatResult>}
+   */
+  async ask(engine, question, options, onText) {
+    /** @type {Message[]} */
+    const asked = [...this.#messages, { role: "user", content: question }];
+    const reply = engine.chat(asked, options);
+    for await (const { text } of reply) onText(text);
+    const result = await reply.result;
+    if (result.text) this.#messages = [...asked, { role: "assistant", content: result.text }];
+    return result;
+  }
+}

@@ -1,0 +1,49 @@
+import { QwispError } from "../qwisp.js";
+import { byId, element } from "./dom.js";
+import { FAILURE_WORDS } from "./failure_words.js";
+
+/**
+ * A way on: what its button says and does.
+ *
+ * @typedef {{ label: string, run: () => void }} Action
+ */
+
+/** Says why nothing could be loaded, and what to do now. */
+export class FailureView {
+  #section = byId("failure", HTMLElement);
+  #title = byId("failure-title", HTMLElement);
+  #advice = byId("failure-advice", HTMLElement);
+  #detail = byId("failure-detail", HTMLElement);
+  #actions = byId("failure-actions", HTMLElement);
+
+  /**
+   * @param {unknown} error
+   * @param {Action[]} actions The first is the one to recommend.
+   */
+  show(error, actions) {
+    const { title, advice, detail } = describeFailure(error);
+    this.#title.textContent = title;
+    this.#advice.textContent = advice;
+    this.#detail.textContent = detail;
+    this.#actions.replaceChildren(...actionButtons(actions));
+    this.#section.hidden = false;
+    this.#title.focus();
+  }
+
+  hide() {
+    this.#section.hidden = true;
+  }
+}
+
+/** @param {unknown} error */
+export function describeFailure(error) {
+  const kind = error instanceof QwispError ? error.kind : "internal";
+  return { ...FAILURE_WORDS[kind], detail: error instanceof Error ? error.message : String(error) };
+}
+
+/** @param {Action[]} actions */
+export function actionButtons(actions) {
+  return actions.map(({ label, run }, index) =>
+    element("button", { type: "button", className: index === 0 ? "primary" : "", onclick: run }, label),
+  );
+}

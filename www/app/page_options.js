@@ -1,0 +1,78 @@
+/**
+ * What the page's address asks for. All parts are optional:
+ *
+ * - `model`: address of a GGUF (absolute or relative to the page) or an id from models.json; offered first
+ * - `backend`: `auto` (default), `webgpu` or `cpu`
+ * - `context`: tokens that prompt and answer share
+ * - `autoload=1`: start at once, without the question
+ * - `system`: system prompt of every chat
+ * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
+ *
+ * @typedef {object} PageOptions
+ * @property {string | null} model
+ * @property {"auto" | "webgpu" | "cpu"} backend
+ * @property {number | undefined} contextLength
+ * @property {boolean} autoload
+ * @property {string | null} system
+ * @property {import("../qwisp.js").ChatOptions} generation
+ */
+import { QwispError } from "../qwisp.js";
+
+const GENERATION_OPTIONS = /** @type {const} */ ({
+  temperature: "temperature",
+  "top-p": "topP",
+  "top-k": "topK",
+  "min-p": "minP",
+  "repetition-penalty": "repetitionPenalty",
+  "max-tokens": "maxTokens",
+  seed: "seed",
+});
+
+/**
+ * @param {string} query The part of the address from `?` on.
+ * @returns {PageOptions}
+ */
+export function readPageOptions(query) {
+  const parameters = new URLSearchParams(query);
+  /** @type {import("../qwisp.js").ChatOptions} */
+  const generation = {};
+  for (const [parameter, option] of Object.entries(GENERATION_OPTIONS)) {
+    const value = readNumber(parameters, parameter);
+    if (value !== undefined) generation[option] = value;
+  }
+  return {
+    model: parameters.get("model"),
+    backend: readBackend(parameters.get("backend") ?? "auto"),
+    contextLength: readNumber(parameters, "context"),
+    autoload: parameters.get("autoload") === "1",
+    system: parameters.get("system"),
+    generation,
+  };
+}
+
+/**
+ * @param {URLSearchParams} parameters
+ * @param {string} name
+ */
+function readNumber(parameters, name) {
+  const text = parameters.get(name);
+  if (text === null) return undefined;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw wrongParameter(name, "a number", text);
+  return value;
+}
+
+/** @param {string} text */
+function readBackend(text) {
+  if (text === "auto" || text === "webgpu" || text === "cpu") return text;
+  throw wrongParameter("backend", "auto, webgpu or cpu", text);
+}
+
+/**
+ * @param {string} name
+ * @param {string} expected
+ * @param {string} got
+ */
+function wrongParameter(name, expected, got) {
+  return new QwispError("invalid-argument", `${name} in the page's address: expected ${expected}, got "${got}"`);
+}

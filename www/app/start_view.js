@@ -1,0 +1,80 @@
+import { byId, element } from "./dom.js";
+import { formatBytes } from "./format.js";
+import { wasLoadedBefore } from "./loaded_before.js";
+import { choiceOfFile } from "./model_choices.js";
+
+/** @typedef {import("./model_choices.js").ModelChoice} ModelChoice */
+
+/** Asks which model to load, and says what that costs. Nothing is downloaded before its button is pressed. */
+export class StartView {
+  #section = byId("start", HTMLElement);
+  #choicesBox = byId("model-choices", HTMLFieldSetElement);
+  #button = byId("start-button", HTMLButtonElement);
+  #note = byId("start-note", HTMLElement);
+  /** @type {ModelChoice[]} */
+  #choices = [];
+
+  /** @param {(choice: ModelChoice) => void} onStart */
+  constructor(onStart) {
+    this.#choicesBox.addEventListener("change", () => this.#describeSelected());
+    byId("start-form", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      onStart(this.#selected());
+    });
+    const fileInput = byId("model-file", HTMLInputElement);
+    fileInput.addEventListener("change", () => {
+      const file = fileInput.files?.[0];
+      fileInput.value = ""; // so that the same file can be chosen again
+      if (file) onStart(choiceOfFile(file));
+    });
+  }
+
+  /** @param {ModelChoice[]} choices At least one; the first is preselected. */
+  show(choices) {
+    this.#choices = choices;
+    this.#choicesBox.replaceChildren(this.#choicesBox.children[0], ...choices.map(choiceElement));
+    this.#describeSelected();
+    this.#section.hidden = false;
+  }
+
+  focus() {
+    this.#button.focus();
+  }
+
+  hide() {
+    this.#section.hidden = true;
+  }
+
+  #selected() {
+    const checked = this.#choicesBox.querySelector("input:checked");
+    return this.#choices[Number(/** @type {HTMLInputElement} */ (checked).value)];
+  }
+
+  #describeSelected() {
+    const { address, bytes } = this.#selected();
+    const size = bytes === null ? null : formatBytes(bytes);
+    const source = address === null ? "" : new URL(address).host;
+    if (address !== null && wasLoadedBefore(address)) {
+      this.#button.textContent = "Start";
+      this.#note.textContent = `Loaded on this device before. If the browser has cleared its copy, ${size ?? "the file"} will be downloaded from ${source} again.`;
+    } else {
+      this.#button.textContent = size ? `Download ${size}` : "Download";
+      this.#note.textContent = `${size ?? "A file of unknown size"}, once, from ${source}. After that, the model starts from this device.`;
+    }
+  }
+}
+
+/**
+ * @param {ModelChoice} choice
+ * @param {number} index
+ */
+function choiceElement({ name, description, bytes }, index) {
+  return element(
+    "label",
+    { className: "model-choice" },
+    element("input", { type: "radio", name: "model", value: String(index), defaultChecked: index === 0 }),
+    element("span", { className: "model-name" }, name),
+    element("span", { className: "model-size" }, bytes === null ? "size unknown" : formatBytes(bytes)),
+    element("span", { className: "model-description" }, description),
+  );
+}

@@ -1,0 +1,245 @@
+/**
+ * Qwisp: a small Qwen language model that runs in the browser, on WebGPU or the CPU, in a worker of its own.
+ *
+ * ```js
+ * import { Engine } from "./qwisp.js";
+ * const engine = await Engine.load({ model: "qwen2.5-coder-0.5b" });
+ * for await (const { text } of engine.chat([{ role: "user", content: "Hello!" }])) console.log(text);
+ * ```
+ */
+
+/**
+ * What went wrong, for code to switch on:
+ *
+ * - `no-webgpu`: no WebGPU here, or no usable adapter; `backend: "cpu"` may work.
+ * - `unsupported-model`: a sound GGUF whose architecture or tensor type the engine does not know.
+ * - `bad-file`: not a GGUF, or a damaged or truncated one.
+ * - `network`: a file could not be fetched, or the connection broke.
+ * - `integrity`: the file does not have the expected SHA-256.
+ * - `quota`: the browser's storage is full.
+ * - `out-of-memory`: the model or its KV cache does not fit in memory.
+ * - `device-lost`: the GPU went away. The engine is dead; load it again.
+ * - `context-full`: the messages do not fit in the context. The engine still works.
+ * - `aborted`: `Engine.load` was stopped by its signal.
+ * - `invalid-argument`: an argument was wrong. The engine still works.
+ * - `unloaded`: the engine was unloaded before the call could be answered.
+ * - `internal`: a fault of the engine. The engine is dead; load it again.
+ */
+export type ErrorKind =
+  | "no-webgpu"
+  | "unsupported-model"
+  | "bad-file"
+  | "network"
+  | "integrity"
+  | "quota"
+  | "out-of-memory"
+  | "device-lost"
+  | "context-full"
+  | "aborted"
+  | "invalid-argument"
+  | "unloaded"
+  | "internal";
+
+/** Every failure of the engine. The message says what failed, where, what was found and what was expected. */
+export class QwispError extends Error {
+  constructor(kind: ErrorKind, message: string, options?: ErrorOptions);
+  readonly name: "QwispError";
+  readonly kind: ErrorKind;
+}
+
+export interface LoadOptions {
+  /**
+   * The address of a GGUF file (absolute, or relative to the document), an id from `models.json` beside this module,
+   * or a `File` or `Blob`. A string is an id when it holds no `/`, `:` or `?` and does not end in `.gguf`.
+   */
+  model: string | URL | Blob;
+  /** SHA-256 of the file in hexadecimal; another file fails with `integrity`. Default: the catalogue's, or no check. */
+  sha256?: string;
+  /** `auto` takes the GPU unless it is missing or only emulated. Default: `auto`. */
+  backend?: "auto" | "webgpu" | "cpu";
+  /** Tokens that prompt and answer share. Default: 4096, or the model's own limit when that is lower. */
+  contextLength?: number;
+  /** Whether to keep the file in IndexedDB for the next visit. Files and Blobs are never kept. Default: `true`. */
+  cache?: boolean;
+  /** Called while loading. */
+  onProgress?: (progress: LoadProgress) => void;
+  /** Stops the load, which then rejects with `aborted`. */
+  signal?: AbortSignal;
+}
+
+export interface LoadProgress {
+  /** `upload` copies weights to the GPU; `compile` prepares the shaders; `ready` comes once, last. */
+  phase: "download" | "verify" | "upload" | "compile" | "ready";
+  loadedBytes: number;
+  totalBytes: number;
+  /** Whether the bytes come from this device's storage rather than the network. */
+  fromCache: boolean;
+}
+
+/** What was loaded and what it runs on, as of the moment when loading ended. */
+export interface EngineInfo {
+  model: {
+    /** As the file names it. */
+    name: string;
+    /** For example `qwen2`. */
+    architecture: string;
+    /** Number of weights. */
+    parameters: number;
+    /** For example `Q4_K_M`. */
+    quantization: string;
+    /** Tokens that prompt and answer share, in this engine. */
+    contextLength: number;
+  };
+  backend: "webgpu" | "cpu";
+  /** The GPU, in the browser's words; empty on the CPU. */
+  adapter: string;
+  memory: {
+    weightsBytes: number;
+    kvCacheBytes: number;
+    /** Size of the WebAssembly module's memory. */
+    wasmBytes: number;
+  };
+}
+
+export interface Message {
+  role: "system" | "user" | "assistant";
+  /** Plain text: control tokens written in it have no effect. */
+  content: string;
+}
+
+/** How to generate. What is left out has the engine's default. */
+export interface ChatOptions {
+  /** Most tokens to write. Default: what the context has left. */
+  maxTokens?: number;
+  /** Randomness; 0 always takes the likeliest token. */
+  temperature?: number;
+  /** Keep the likeliest tokens that together have this probability. */
+  topP?: number;
+  /** Keep this many of the likeliest tokens; 0 keeps all. */
+  topK?: number;
+  /** Keep tokens at least this fraction as likely as the likeliest. */
+  minP?: number;
+  /** Above 1, makes tokens that already occurred less likely, by division. */
+  repetitionPenalty?: number;
+  /** Subtracted from the score of every token that already occurred in the answer. */
+  presencePenalty?: number;
+  /** Subtracted once for each time that the token already occurred in the answer. */
+  frequencyPenalty?: number;
+  /** The same seed, messages and options give the same answer on the same device. */
+  seed?: number;
+  /** Texts that end the answer; they are not part of it. */
+  stop?: string[];
+  /** Whether a model that can think before it answers does. */
+  thinking?: boolean;
+  /** Stops the answer, which then ends with the finish reason `abort`. */
+  signal?: AbortSignal;
+}
+
+export interface ChatResult {
+  /** The whole answer. */
+  text: string;
+  /** What the model thought before it answered; empty for a model that does not think. */
+  thinking: string;
+  /** `stop`: the model ended it, or a stop text did; `length`: `maxTokens` or the context ended it. */
+  finishReason: "stop" | "length" | "abort";
+  usage: {
+    promptTokens: number;
+    /** Prompt tokens that did not have to be computed again. */
+    cachedTokens: number;
+    completionTokens: number;
+  };
+  timings: {
+    prefillMs: number;
+    decodeMs: number;
+    prefillTokensPerSecond: number;
+    decodeTokensPerSecond: number;
+  };
+}
+
+/**
+ * An answer on its way. Iterating over it is optional, always starts at its first text, and throws what `result`
+ * rejects with. Leaving the loop early stops the generation.
+ */
+export interface Reply extends AsyncIterable<{ text: string }> {
+  /** The finished answer. Nobody has to look at it: its failure is never reported as unhandled. */
+  readonly result: Promise<ChatResult>;
+}
+
+export interface TokenLogprob {
+  id: number;
+  /** Natural logarithm of the probability. */
+  logprob: number;
+}
+
+/** The token that stands at a position, and what the model would have chosen there. */
+export interface TokenScore extends TokenLogprob {
+  /** The `topK` likeliest tokens, best first. */
+  top: TokenLogprob[];
+}
+
+/** Running totals of the engine, by name; for tests and benchmarks, so the names may change between versions. */
+export type Counters = Record<string, number>;
+
+/**
+ * A loaded model. Calls may overlap; they run one after another in the order in which they were made.
+ *
+ * After `device-lost` or `internal`, and after `unload`, every call rejects; after any other failure the engine goes
+ * on working.
+ */
+export class Engine {
+  private constructor();
+
+  /** Loads a model and rejects with a `QwispError` if that fails, leaving nothing running. */
+  static load(options: LoadOptions): Promise<Engine>;
+
+  readonly info: EngineInfo;
+
+  /** Answers the last message. Tokens shared with the previous chat are not computed again. */
+  chat(messages: Message[], options?: ChatOptions): Reply;
+
+  /** Token ids of a text. With `special`, control tokens written in the text become such tokens. Default: `false`. */
+  tokenize(text: string, options?: { special?: boolean }): Promise<Uint32Array>;
+
+  /** The text of token ids. */
+  detokenize(ids: Uint32Array | number[]): Promise<string>;
+
+  /**
+   * How likely the model finds given tokens: one entry for each position from `from` (default 1, since nothing comes
+   * before the first token) to the end, each with the `topK` (default 0) likeliest tokens there.
+   */
+  score(ids: Uint32Array | number[], options?: { from?: number; topK?: number }): Promise<TokenScore[]>;
+
+  /** Running totals since the model was loaded. */
+  counters(): Promise<Counters>;
+
+  /** Stops what is under way, frees the model and ends the worker. May be called more than once. */
+  unload(): Promise<void>;
+}
+
+/** `models.json`: the models that `Engine.load` knows by id, the preferred one first. */
+export interface Catalogue {
+  models: CatalogueModel[];
+}
+
+/** One entry of the catalogue. */
+export interface CatalogueModel {
+  /** Without `/`, `:` or `?`. */
+  id: string;
+  name: string;
+  /** One sentence about what it is good for. */
+  description: string;
+  /** Addresses of the same file, absolute or relative to `models.json`, in the order in which to try them. */
+  urls: string[];
+  /** Size of the file. */
+  bytes: number;
+  /** Of the file, in hexadecimal. Without it the file is not checked. */
+  sha256?: string;
+  /** For example `Q4_K_M`. */
+  quantization?: string;
+  /** Most tokens that the model was made for. */
+  contextLength?: number;
+  /** SPDX identifier. */
+  license?: string;
+  /** The model makers' recommendation, to be passed to `chat`. */
+  sampling: Pick<ChatOptions, "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty" | "presencePenalty">;
+}

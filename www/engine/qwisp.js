@@ -1,0 +1,172 @@
+/**
+ * Qwisp's public module: a small Qwen language model that runs in the browser, in a worker of its own. Types and full
+ * documentation are in `qwisp.d.ts`.
+ *
+ * The build places this file at the root of the site and the rest of its folder in `engine/` beside it; the imports
+ * are written for that place.
+ */
+import { checkBoolean, checkChat, checkCount, checkLoadOptions, checkText, tokenIds } from "./engine/arguments.js";
+import { QwispError } from "./engine/errors.js";
+import { resolveModel } from "./engine/model_source.js";
+import { Reply } from "./engine/reply.js";
+import { startWorker } from "./engine/start_worker.js";
+import { WorkerClient } from "./engine/worker_client.js";
+
+export { QwispError };
+
+/** How long `unload` waits for the module to free what it holds before it ends the worker regardless. */
+const UNLOAD_PATIENCE_MS = 2000;
+
+/** A loaded model. Made by `Engine.load`. */
+export class Engine {
+  /** @type {WorkerClient} */
+  #client;
+  /** @type {import("./qwisp.d.ts").EngineInfo} */
+  #info;
+  /** Stops every chat that is under way when the engine is unloaded. */
+  #closing = new AbortController();
+  /** @type {Promise<void> | null} */
+  #unloading = null;
+
+  /**
+   * @param {WorkerClient} client
+   * @param {import("./qwisp.d.ts").EngineInfo} info
+   */
+  constructor(client, info) {
+    this.#client = client;
+    this.#info = info;
+  }
+
+  /** @param {import("./qwisp.d.ts").LoadOptions} options */
+  static async load(options) {
+    checkLoadOptions(options);
+    const { model, backend = "auto", contextLength, cache = true, onProgress, signal } = options;
+    const source = await resolveModel(model, signal);
+    const moduleOptions = {
+      sha256: options.sha256 ?? source.sha256,
+      backend,
+      contextLength,
+      cache: cache && source.cacheable,
+    };
+
+    /** @type {WorkerClient | undefined} */
+    let client;
+    const abort = () => client?.close(new QwispError("aborted", "Engine.load was aborted by its signal"));
+    try {
+      client = new WorkerClient(startWorker());
+      signal?.addEventListener("abort", abort);
+      if (signal?.aborted) abort();
+      return new Engine(client, await loadFirstReachable(client, source.urls, moduleOptions, onProgress));
+    } catch (error) {
+      client?.close(/** @type {QwispError} */ (error));
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      source.release();
+    }
+  }
+
+  get info() {
+    return this.#info;
+  }
+
+  /**
+   * @param {import("./qwisp.d.ts").Message[]} messages
+   * @param {import("./qwisp.d.ts").ChatOptions} [options]
+   */
+  chat(messages, options = {}) {
+    const start = async (/** @type {(text: string) => void} */ onText, /** @type {AbortSignal} */ stopSignal) => {
+      checkChat(messages, options);
+      const { signal, ...moduleOptions } = options;
+      const stopSignals = [stopSignal, this.#closing.signal, ...(signal ? [signal] : [])];
+      return await this.#call("chat", [messages, moduleOptions], {
+        onEvent: onText,
+        signal: AbortSignal.any(stopSignals),
+      });
+    };
+    return new Reply(start);
+  }
+
+  /**
+   * @param {string} text
+   * @param {{ special?: boolean }} [options]
+   * @returns {Promise<Uint32Array>}
+   */
+  async tokenize(text, { special = false } = {}) {
+    checkText("tokenize: text", text);
+    checkBoolean("tokenize: special", special);
+    return await this.#call("tokenize", [text, special]);
+  }
+
+  /**
+   * @param {Uint32Array | number[]} ids
+   * @returns {Promise<string>}
+   */
+  async detokenize(ids) {
+    return await this.#call("detokenize", [tokenIds("detokenize: ids", ids)]);
+  }
+
+  /**
+   * @param {Uint32Array | number[]} ids
+   * @param {{ from?: number, topK?: number }} [options]
+   * @returns {Promise<import("./qwisp.d.ts").TokenScore[]>}
+   */
+  async score(ids, { from = 1, topK = 0 } = {}) {
+    checkCount("score: from", from);
+    checkCount("score: topK", topK);
+    return await this.#call("score", [tokenIds("score: ids", ids), from, topK]);
+  }
+
+  /** @returns {Promise<import("./qwisp.d.ts").Counters>} */
+  async counters() {
+    return await this.#call("counters", []);
+  }
+
+  /** @returns {Promise<void>} */
+  unload() {
+    this.#unloading ??= this.#close();
+    return this.#unloading;
+  }
+
+  async #close() {
+    const freed = this.#client.call("unload", []);
+    this.#closing.abort();
+    const patience = new Promise((resolve) => setTimeout(resolve, UNLOAD_PATIENCE_MS));
+    // An engine that has already failed has nothing left to free.
+    await Promise.race([freed.catch(() => {}), patience]);
+    this.#client.close(new QwispError("unloaded", "The engine was unloaded; load it again with Engine.load()"));
+  }
+
+  /**
+   * @param {string} method
+   * @param {unknown[]} args
+   * @param {{ onEvent?: (value: any) => void, signal?: AbortSignal }} [options]
+   */
+  #call(method, args, options) {
+    if (this.#unloading) {
+      return Promise.reject(
+        new QwispError("unloaded", `${method}: the engine was unloaded; load it again with Engine.load()`),
+      );
+    }
+    return this.#client.call(method, args, options);
+  }
+}
+
+/**
+ * A catalogue lists the same file at several places; one that cannot be reached is no reason to give up.
+ *
+ * @param {WorkerClient} client
+ * @param {string[]} urls
+ * @param {object} moduleOptions
+ * @param {((progress: any) => void) | undefined} onProgress
+ */
+async function loadFirstReachable(client, urls, moduleOptions, onProgress) {
+  for (const [index, url] of urls.entries()) {
+    try {
+      return await client.call("load", [{ ...moduleOptions, url }], { onEvent: onProgress });
+    } catch (error) {
+      const isLast = index === urls.length - 1;
+      if (isLast || /** @type {QwispError} */ (error).kind !== "network") throw error;
+    }
+  }
+}

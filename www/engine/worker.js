@@ -1,0 +1,73 @@
+/**
+ * The engine's dedicated worker: starts the WebAssembly module and runs the calls of `worker_client.js`, one at a time
+ * and in order. Only an abort message overtakes.
+ */
+import { errorToPlain } from "./errors.js";
+import { startModule } from "./start_module.js";
+
+/**
+ * @typedef {object} CallContext
+ * @property {(value: unknown) => void} report Sends an event of the running call to the page.
+ * @property {AbortSignal} signal
+ */
+
+/** Controllers of the calls that wait or run, by call id. @type {Map<number, AbortController>} */
+const controllers = new Map();
+/** Settles when the last call made so far has been answered. */
+let queue = Promise.resolve();
+/** @type {any} */
+let engine = null;
+
+/** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
+const methods = {
+  async load([options], { report, signal }) {
+    const { WasmEngine } = await startModule(reportStopped);
+    engine = await WasmEngine.load(options, report, signal);
+    return engine.info();
+  },
+  chat: ([messages, options], { report, signal }) => engine.chat(messages, options, report, signal),
+  tokenize: ([text, special]) => engine.tokenize(text, special),
+  detokenize: ([ids]) => engine.detokenize(ids),
+  score: ([ids, from, topK]) => engine.score(ids, from, topK),
+  counters: () => engine.counters(),
+  unload: () => engine.free(),
+};
+
+/**
+ * Tells the page that the module is dead, so that it does not wait for answers that cannot come.
+ *
+ * @param {string} cause
+ */
+function reportStopped(cause) {
+  postMessage({ type: "stopped", cause });
+}
+
+/** @param {{ id: number, method: string, args: any[] }} call */
+async function run({ id, method, args }) {
+  const { signal } = /** @type {AbortController} */ (controllers.get(id));
+  const report = (/** @type {unknown} */ value) => postMessage({ type: "event", id, value });
+  try {
+    postMessage({ type: "result", id, value: await methods[method](args, { report, signal }) });
+  } catch (error) {
+    if (error instanceof WebAssembly.RuntimeError) reportStopped(String(error));
+    else postMessage({ type: "error", id, error: errorToPlain(error) });
+  } finally {
+    controllers.delete(id);
+  }
+}
+
+addEventListener("message", ({ data }) => {
+  if (data.type === "abort") {
+    controllers.get(data.id)?.abort();
+  } else {
+    controllers.set(data.id, new AbortController());
+    queue = queue.then(() => run(data));
+  }
+});
+
+// A trap inside a promise callback of the module reaches nobody otherwise.
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (reason instanceof WebAssembly.RuntimeError) reportStopped(String(reason));
+});
+
+postMessage({ type: "started" });
