@@ -4,8 +4,8 @@
 //! cargo run --release --example chat -- --model FILE --prompt "What is WebGPU?"
 //! cargo run --release --example chat -- --model FILE      # several turns, a line each
 //! ```
-//! Further options: `--system TEXT`, `--max-tokens N`, `--temperature T` (0 takes the most likely token), `--seed N`,
-//! `--context N`.
+//! Further options: `--system TEXT`, `--max-tokens N`, `--temperature T` (0 takes the most likely token),
+//! `--repetition-penalty R`, `--seed N`, `--context N`.
 
 use std::error::Error;
 use std::io::{BufRead as _, Write as _};
@@ -96,6 +96,7 @@ impl Arguments {
                 "--max-tokens" => parsed.max_tokens = Some(value.parse()?),
                 "--context" => parsed.context = Some(value.parse()?),
                 "--temperature" => parsed.sampling.temperature = value.parse()?,
+                "--repetition-penalty" => parsed.sampling.repetition_penalty = value.parse()?,
                 "--seed" => parsed.sampling.seed = value.parse()?,
                 _ => return Err(format!("there is no option {name}").into()),
             }

@@ -13,7 +13,8 @@ Only the head of the GGUF is read. It writes
 - reference-texts.json: token ids from Hugging Face's `tokenizers`.
 - reference-prompts.json: prompts from Python's `jinja2`, with their token ids.
 
-The files are committed (Qwen publishes vocabularies and templates under Apache-2.0); run it again to change the texts below.
+The files are committed (Qwen publishes vocabularies and templates under Apache-2.0); run it again to change the texts
+below.
 """
 
 import argparse

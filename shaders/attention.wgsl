@@ -39,12 +39,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         maximum[thread] = MASKED;
     }
 
-    var weighted: array<f32, GROUP * DIMS_PER_THREAD>;
-    var sums: array<f32, GROUP>;
+    var weighted = array<f32, GROUP * DIMS_PER_THREAD>();
+    var sums = array<f32, GROUP>();
     for (var tile = 0u; tile < positions; tile += TILE) {
         workgroupBarrier();
         let position = tile + thread;
-        var score: array<f32, GROUP>;
+        // Written out, because Chromium 156 on SwiftShader zeroes a `var` without a value in the first round only.
+        var score = array<f32, GROUP>();
         if (position < positions) {
             for (var pair = 0u; pair < PAIRS; pair++) {
                 let key = unpack2x16float(keys[cache + position * PAIRS + pair]);

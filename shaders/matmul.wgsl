@@ -29,7 +29,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let thread_row = thread % 16u;
     let thread_token = thread / 16u;
 
-    var sums: array<vec4<f32>, 4>; // [token], four rows each
+    var sums = array<vec4<f32>, 4>(); // [token], four rows each
     for (var tile_quad = 0u; tile_quad < COLUMN_QUADS; tile_quad += TILE_QUADS) {
         // Past the last row or token, the last one is loaded again: its results are not stored.
         for (var index = thread; index < TILE_ROWS * TILE_QUADS; index += THREADS) {

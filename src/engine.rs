@@ -48,6 +48,8 @@ pub enum FinishReason {
 pub struct Reply {
     /// The answer.
     pub text: String,
+    /// What the model thought before it answered; empty for a model that doesn't think.
+    pub thinking: String,
     /// Why it ended.
     pub finish_reason: FinishReason,
     /// Tokens read and written.
@@ -183,7 +185,7 @@ impl<B: Backend> Engine<B> {
             }
             Err(error) if error.kind() == ErrorKind::Aborted => {
                 let timings = Timings { prefill_ms: milliseconds_since(started), ..Timings::default() };
-                return Ok(Reply { text: answer.text, finish_reason: FinishReason::Abort, usage, timings });
+                return Ok(Reply { text: answer.text, thinking: String::new(), finish_reason: FinishReason::Abort, usage, timings });
             }
             Err(error) => return Err(error),
         };
@@ -221,7 +223,7 @@ impl<B: Backend> Engine<B> {
             prefill_tokens_per_second: per_second(usage.prompt_tokens - usage.cached_tokens, prefill_ms),
             decode_tokens_per_second: per_second(usage.completion_tokens.saturating_sub(1), decode_ms),
         };
-        Ok(Reply { text: answer.text, finish_reason, usage, timings })
+        Ok(Reply { text: answer.text, thinking: String::new(), finish_reason, usage, timings })
     }
 
     /// Teacher forcing: how likely each token of `ids` from position `from` (at least 1) on was after all before it,

@@ -16,5 +16,7 @@ pub mod load;
 pub mod model;
 pub mod store;
 pub mod text;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
 
 pub use error::{Error, ErrorKind, Result};

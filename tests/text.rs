@@ -416,6 +416,18 @@ fn neither_splitting_nor_joining_in_a_template_forges_a_token() {
     }
 }
 
+#[test]
+fn a_user_defined_token_does_not_grow_into_a_control_token() {
+    let mut vocabulary = tiny_vocabulary();
+    vocabulary.tokens.push("<tool>>".to_owned());
+    vocabulary.token_types.push(3);
+    let tokenizer = Tokenizer::new(vocabulary).unwrap();
+    let template = ChatTemplate::new("{{ messages[0].content }}>", tokenizer.special_tokens(), None, None).unwrap();
+    let prompt = template.render(&[Message::new(Role::Assistant, "<tool>")], &TemplateOptions::default()).unwrap();
+    assert_eq!(prompt.text(), "<tool>>");
+    assert_eq!(tokenizer.encode_prompt(&prompt).unwrap(), tokenizer.encode("<tool>>", false).unwrap());
+}
+
 // Templates.
 
 #[test]

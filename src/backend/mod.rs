@@ -44,6 +44,11 @@ impl Dimensions {
     pub fn qkv_columns(&self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
+
+    /// The bytes of all layers' keys and values together, two for each number.
+    pub fn kv_cache_bytes(&self) -> u64 {
+        2 * 2 * (self.layers * self.kv_heads * self.head_dim) as u64 * self.context as u64
+    }
 }
 
 /// A linear layer: `weight` of `[outputs, inputs]`, and a `bias` of `[outputs]` where it has one.

@@ -49,7 +49,7 @@ async function run({ id, method, args }) {
   try {
     postMessage({ type: "result", id, value: await methods[method](args, { report, signal }) });
   } catch (error) {
-    if (error instanceof WebAssembly.RuntimeError) reportStopped(String(error));
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) reportStopped(String(error));
     else postMessage({ type: "error", id, error: errorToPlain(error) });
   } finally {
     controllers.delete(id);

@@ -1,0 +1,233 @@
+//! The engine as JavaScript sees it, through wasm-bindgen. It converts values and nothing else; its only user is
+//! `www/engine/worker.js`, and the public interface is `www/engine/qwisp.js`.
+
+mod convert;
+mod panic;
+
+use std::ops::ControlFlow;
+
+use js_sys::{Function, Uint32Array};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::AbortSignal;
+
+use self::convert::{from_js, to_js, to_js_error};
+use crate::backend::gpu::GpuBackend;
+use crate::backend::gpu::device::Device;
+use crate::backend::Counters;
+use crate::engine::{ChatOptions, Engine};
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::HttpSource;
+use crate::generate::Sampling;
+use crate::load::{LoadOptions, load};
+use crate::store::IndexedDb;
+use crate::text::Message;
+
+/// An engine in a worker. Only one call may be under way at a time.
+#[wasm_bindgen]
+pub struct WasmEngine {
+    engine: Engine<GpuBackend>,
+    info: Info,
+}
+
+/// The options of [`WasmEngine::load`].
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    url: String,
+    sha256: Option<String>,
+    backend: String,
+    context_length: Option<usize>,
+    cache: bool,
+}
+
+/// What there is to know of a loaded engine.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Info {
+    model: ModelInfo,
+    backend: &'static str,
+    adapter: String,
+    memory: MemoryInfo,
+    stored: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelInfo {
+    name: String,
+    architecture: String,
+    parameters: u64,
+    quantization: String,
+    context_length: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MemoryInfo {
+    weights_bytes: u64,
+    kv_cache_bytes: u64,
+    wasm_bytes: u64,
+}
+
+/// [`Counters`], in JavaScript's spelling.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CountersInfo {
+    dispatches: u64,
+    passes: u64,
+    submits: u64,
+    bytes_written: u64,
+    bytes_read: u64,
+    bind_groups_created: u64,
+}
+
+impl From<Counters> for CountersInfo {
+    fn from(counters: Counters) -> Self {
+        let Counters { dispatches, passes, submits, bytes_written, bytes_read, bind_groups_created } = counters;
+        Self { dispatches, passes, submits, bytes_written, bytes_read, bind_groups_created }
+    }
+}
+
+#[derive(Serialize)]
+struct ReplyCountersInfo {
+    prefill: CountersInfo,
+    decode: CountersInfo,
+}
+
+/// Has `callback` called with a message when Rust panics. The module is dead then, and pending promises never settle.
+#[wasm_bindgen]
+pub fn set_panic_handler(callback: Function) {
+    panic::set_handler(callback);
+}
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Loads a model. `options`: `{ url, sha256?, backend, contextLength?, cache }`; `on_progress` gets the
+    /// [`Progress`](crate::load::Progress) after each record.
+    pub async fn load(
+        options: JsValue,
+        on_progress: Function,
+        signal: AbortSignal,
+    ) -> std::result::Result<WasmEngine, JsValue> {
+        Self::load_inner(options, on_progress, signal).await.map_err(to_js_error)
+    }
+
+    /// What there is to know: `EngineInfo` of `qwisp.d.ts`.
+    pub fn info(&self) -> std::result::Result<JsValue, JsValue> {
+        to_js(&self.info).map_err(to_js_error)
+    }
+
+    /// Answers a conversation; `on_text` gets the answer piece by piece.
+    pub async fn chat(
+        &mut self,
+        messages: JsValue,
+        options: JsValue,
+        on_text: Function,
+        signal: AbortSignal,
+    ) -> std::result::Result<JsValue, JsValue> {
+        self.chat_inner(messages, options, on_text, signal).await.map_err(to_js_error)
+    }
+
+    /// The token ids of a text; with `special`, control tokens written in it are recognised.
+    pub fn tokenize(&self, text: &str, special: bool) -> std::result::Result<Uint32Array, JsValue> {
+        let ids = self.engine.tokenizer().encode(text, special).map_err(to_js_error)?;
+        Ok(Uint32Array::from(&ids[..]))
+    }
+
+    /// The text of token ids.
+    pub fn detokenize(&self, ids: &[u32]) -> std::result::Result<String, JsValue> {
+        self.engine.tokenizer().decode(ids).map_err(to_js_error)
+    }
+
+    /// Teacher forcing: [`Engine::score`].
+    pub async fn score(&mut self, ids: Vec<u32>, from: usize, top_k: usize) -> std::result::Result<JsValue, JsValue> {
+        let scores = self.engine.score(&ids, from, top_k).await.map_err(to_js_error)?;
+        to_js(&scores).map_err(to_js_error)
+    }
+
+    /// What the last reply asked of the device.
+    pub fn counters(&self) -> std::result::Result<JsValue, JsValue> {
+        let counters = self.engine.counters();
+        let info = ReplyCountersInfo { prefill: counters.prefill.into(), decode: counters.decode.into() };
+        to_js(&info).map_err(to_js_error)
+    }
+}
+
+impl WasmEngine {
+    async fn load_inner(options: JsValue, on_progress: Function, signal: AbortSignal) -> Result<Self> {
+        let options: Options = from_js("options", options)?;
+        if !matches!(options.backend.as_str(), "auto" | "webgpu") {
+            return Err(Error::new(ErrorKind::InvalidArgument, "there is no such backend")
+                .at("backend")
+                .got(format!("\"{}\"", options.backend))
+                .expected("\"auto\" or \"webgpu\""));
+        }
+        let device = Device::open().await?;
+        // A browser that refuses to store anything can still chat.
+        let store = if options.cache { IndexedDb::open().await.ok() } else { None };
+        let load_options = LoadOptions { sha256: options.sha256, context_length: options.context_length };
+        let report = |progress| {
+            if signal.aborted() {
+                return ControlFlow::Break(());
+            }
+            if let Ok(progress) = to_js(&progress) {
+                // What a listener throws is its own affair.
+                let _ = on_progress.call1(&JsValue::NULL, &progress);
+            }
+            ControlFlow::Continue(())
+        };
+        let open = async || HttpSource::open(&options.url, signal.clone()).await;
+        let loaded = load(device, &options.url, &load_options, store.as_ref(), open, report).await?;
+
+        let config = &loaded.engine.model().config;
+        let dimensions = &config.dimensions;
+        let info = Info {
+            model: ModelInfo {
+                name: config.name.clone(),
+                architecture: config.architecture.clone(),
+                parameters: config.parameters,
+                quantization: config.quantization.clone(),
+                context_length: dimensions.context,
+            },
+            backend: "webgpu",
+            adapter: loaded.engine.model().backend().device().adapter.name.clone(),
+            memory: MemoryInfo {
+                weights_bytes: loaded.weights_bytes,
+                kv_cache_bytes: dimensions.kv_cache_bytes(),
+                wasm_bytes: wasm_bytes(),
+            },
+            stored: loaded.stored,
+        };
+        Ok(Self { engine: loaded.engine, info })
+    }
+
+    async fn chat_inner(
+        &mut self,
+        messages: JsValue,
+        options: JsValue,
+        on_text: Function,
+        signal: AbortSignal,
+    ) -> Result<JsValue> {
+        let messages: Vec<Message> = from_js("messages", messages)?;
+        let chat_options: ChatOptions = from_js("options", options.clone())?;
+        let mut sampling: Sampling = from_js("options", options.clone())?;
+        let seed = js_sys::Reflect::get(&options, &"seed".into()).unwrap_or_default();
+        if seed.is_undefined() || seed.is_null() {
+            sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
+        }
+        let on_text = |text: &str| {
+            // What a listener throws is its own affair.
+            let _ = on_text.call1(&JsValue::NULL, &text.into());
+        };
+        let reply = self.engine.chat(&messages, &chat_options, &sampling, on_text, || signal.aborted()).await?;
+        to_js(&reply)
+    }
+}
+
+/// The size of this module's memory, which never shrinks.
+fn wasm_bytes() -> u64 {
+    const PAGE_BYTES: u64 = 65_536;
+    core::arch::wasm32::memory_size(0) as u64 * PAGE_BYTES
+}

@@ -1,0 +1,161 @@
+//! Every kernel, in every variant, is valid WGSL and needs nothing beyond core WebGPU.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use naga::AddressSpace;
+use naga::valid::{Capabilities, ValidationFlags, Validator};
+use qwisp::backend::Dimensions;
+use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, RmsNorm, RopeAppend, SiluMul};
+use qwisp::backend::gpu::shaders::{Epilogue, Variant};
+use qwisp::gguf::TensorType;
+
+/// Core WebGPU's limits: the default values of `GPUSupportedLimits`.
+const MAX_STORAGE_BUFFERS: usize = 8;
+const MAX_UNIFORM_BUFFERS: usize = 12;
+const MAX_WORKGROUP_BYTES: u32 = 16_384;
+const MAX_WORKGROUP_THREADS: u32 = 256;
+const MAX_WORKGROUP_SIZE: [u32; 3] = [256, 256, 64];
+
+/// `pack2x16float` and its inverse belong to core WGSL; naga counts them as a capability because not all of its other
+/// targets have them.
+const CORE_WEBGPU: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+
+/// The shapes of real models, and of a tiny one: layers and context are of no consequence for a kernel's text.
+const MODELS: [(&str, [usize; 5]); 5] = [
+    // hidden, feed-forward, heads, KV heads, dimensions of a head
+    ("Qwen2.5-0.5B", [896, 4864, 14, 2, 64]),
+    ("Qwen2.5-1.5B", [1536, 8960, 12, 2, 128]),
+    ("Qwen2.5-3B", [2048, 11008, 16, 2, 128]),
+    ("Qwen2.5-7B", [3584, 18944, 28, 4, 128]),
+    ("tiny", [64, 64, 1, 1, 64]),
+];
+const VOCABULARY: usize = 151_936;
+
+fn dimensions([hidden, feed_forward, heads, kv_heads, head_dim]: [usize; 5]) -> Dimensions {
+    Dimensions {
+        layers: 1,
+        hidden,
+        feed_forward,
+        heads,
+        kv_heads,
+        head_dim,
+        vocabulary: VOCABULARY,
+        context: 4096,
+        rms_epsilon: 1e-6,
+        rope_base: 1e6,
+    }
+}
+
+/// Every variant that a model of these dimensions can ask for, whatever the types of its tensors.
+fn variants(dimensions: &Dimensions) -> Vec<Variant> {
+    let &Dimensions { hidden, feed_forward, heads, head_dim, vocabulary, .. } = dimensions;
+    let mut variants = vec![
+        Attention::variant(dimensions),
+        RmsNorm::variant(hidden, dimensions.rms_epsilon),
+        RopeAppend::variant(dimensions),
+        SiluMul::variant(feed_forward),
+    ];
+    for format in TensorType::ALL {
+        variants.push(Embed::variant(format, hidden, 0, vocabulary));
+        variants.push(Embed::variant(format, hidden, vocabulary - 4, 4));
+        for epilogue in Epilogue::ALL {
+            for kernel in ["matvec", "matmul"] {
+                let queries = heads * head_dim;
+                let shapes = [
+                    ([queries, hidden], [dimensions.qkv_columns(), 0]),
+                    ([hidden, queries], [hidden, 0]),
+                    ([feed_forward, hidden], [feed_forward, 0]),
+                    ([hidden, feed_forward], [hidden, 0]),
+                    ([vocabulary - 4, hidden], [vocabulary, 4]),
+                ];
+                variants.extend(
+                    shapes.map(|(weights, output)| MatMul::variant(kernel, format, epilogue, weights, output)),
+                );
+            }
+        }
+    }
+    variants
+}
+
+/// What a variant is, for messages.
+fn name(variant: &Variant) -> String {
+    format!("{}, format {:?}, epilogue {:?}, {:?}", variant.kernel, variant.format, variant.epilogue, variant.constants)
+}
+
+#[test]
+fn every_variant_is_valid_without_extensions() {
+    for (model, shape) in MODELS {
+        for variant in variants(&dimensions(shape)) {
+            let source = variant.source();
+            for directive in ["#import", "enable", "requires"] {
+                assert!(!source.lines().any(|line| line.starts_with(directive)), "{model}, {}: {directive}", name(&variant));
+            }
+            let module = naga::front::wgsl::parse_str(&source)
+                .unwrap_or_else(|error| panic!("{model}, {}: {}", name(&variant), error.emit_to_string(&source)));
+            Validator::new(ValidationFlags::all(), CORE_WEBGPU)
+                .validate(&module)
+                .unwrap_or_else(|error| panic!("{model}, {}: {}", name(&variant), error.emit_to_string(&source)));
+            check_limits(&module, &format!("{model}, {}", name(&variant)));
+        }
+    }
+}
+
+/// Fails when a kernel needs more than core WebGPU's limits allow.
+fn check_limits(module: &naga::Module, name: &str) {
+    let globals = |wanted: fn(&AddressSpace) -> bool| {
+        module.global_variables.iter().filter(move |(_, variable)| wanted(&variable.space)).map(|(_, variable)| variable)
+    };
+    let storage_buffers = globals(|space| matches!(space, AddressSpace::Storage { .. })).count();
+    assert!(storage_buffers <= MAX_STORAGE_BUFFERS, "{name}: {storage_buffers} storage buffers");
+    let uniform_buffers = globals(|space| *space == AddressSpace::Uniform).count();
+    assert!(uniform_buffers <= MAX_UNIFORM_BUFFERS, "{name}: {uniform_buffers} uniform buffers");
+    let workgroup_bytes: u32 = globals(|space| *space == AddressSpace::WorkGroup)
+        .map(|variable| module.types[variable.ty].inner.size(module.to_ctx()).next_multiple_of(16))
+        .sum();
+    assert!(workgroup_bytes <= MAX_WORKGROUP_BYTES, "{name}: {workgroup_bytes} bytes of workgroup memory");
+
+    assert_eq!(module.entry_points.len(), 1, "{name}: one entry point");
+    let size = module.entry_points[0].workgroup_size;
+    let threads: u32 = size.iter().product();
+    let within = size.iter().zip(MAX_WORKGROUP_SIZE).all(|(&size, limit)| size <= limit);
+    assert!(within && threads <= MAX_WORKGROUP_THREADS, "{name}: a workgroup of {size:?}");
+}
+
+/// A file that nothing includes would be tested by nobody.
+#[test]
+fn every_shader_file_is_part_of_a_variant() {
+    let sources: Vec<String> =
+        MODELS.iter().flat_map(|&(_, shape)| variants(&dimensions(shape))).map(|variant| variant.source()).collect();
+    let files = shader_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"));
+    assert!(!files.is_empty());
+    for (path, text) in files {
+        // Imports are replaced by what they import, so only what stands between them is found again.
+        let mut parts = vec![String::new()];
+        for line in text.lines() {
+            match line.starts_with("#import") {
+                true => parts.push(String::new()),
+                false => parts.last_mut().expect("there is always one part").extend([line, "\n"]),
+            }
+        }
+        let used = sources.iter().any(|source| parts.iter().all(|part| source.contains(part.as_str())));
+        assert!(used, "{} is part of no variant", path.display());
+    }
+}
+
+/// The text of every WGSL file in a folder and the folders in it.
+fn shader_files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the folder can be read").path();
+        if path.is_dir() {
+            files.extend(shader_files(&path));
+        } else {
+            assert!(path.extension().is_some_and(|extension| extension == "wgsl"), "{} is no shader", path.display());
+            let text = fs::read_to_string(&path).expect("the file can be read");
+            files.insert(path, text);
+        }
+    }
+    files
+}

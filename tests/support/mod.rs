@@ -1,0 +1,10 @@
+//! What the tests share.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+pub(crate) mod closeness;
+pub(crate) mod gpu;
+pub(crate) mod halves;
+pub(crate) mod noise;
+pub(crate) mod quantized_matrix;
+pub(crate) mod tiny_model;
