@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn load_engine(arguments: &Arguments) -> qwisp::Result<Engine<GpuBackend>> {
     let device = Device::open().await?;
-    eprintln!("{} ({})", device.adapter.name, device.adapter.backend);
+    eprintln!("on {}", device.adapter_name);
     let options = LoadOptions { context_length: arguments.context, ..LoadOptions::default() };
     let open = async || FileSource::open(&arguments.model);
     let loaded = load(device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;

@@ -98,7 +98,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 
 async fn load_engine(model: PathBuf) -> qwisp::Result<Engine<GpuBackend>> {
     let device = Device::open().await?;
-    println!("{} on {} ({})\n", model.display(), device.adapter.name, device.adapter.backend);
+    println!("{} on {}\n", model.display(), device.adapter_name);
     let open = async || FileSource::open(&model);
     let loaded =
         load(device, "", &LoadOptions::default(), None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;

@@ -5,7 +5,7 @@
 @group(0) @binding(0) var<storage, read_write> gate: array<vec4<f32>>;  // [tokens, COLUMNS / 4]
 @group(0) @binding(1) var<storage, read> up: array<vec4<f32>>;          // [tokens, COLUMNS / 4]
 
-// Past this exponent the result is zero in f32 anyway; some drivers turn an infinite exponential into NaN.
+// Past this exponent the result is as good as zero, x * 1e-35; some drivers turn an infinite exponential into NaN.
 const LARGEST_EXPONENT: f32 = 80.0;
 
 @compute @workgroup_size(64)

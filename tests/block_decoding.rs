@@ -12,6 +12,13 @@ mod support;
 /// Not a multiple of the four rows that shards are cut at.
 const ROWS: usize = 37;
 
+/// How a tensor is split: the rows that a binding has room for, the shards that come of it, and the length of the pieces
+/// in which it is uploaded. Odd lengths end within blocks, and not where shards end.
+const SPLITS: [(u64, usize, usize); 3] = [(40, 1, 1 << 18), (15, 4, 97), (4, 10, 5)];
+
+/// What `Tensor::allocate` leaves free for its kernels in each binding.
+const PADDING_BYTES: u64 = 8;
+
 /// Decodes all rows of a matrix on the GPU, in an order of its own.
 fn decode(gpu: &mut Gpu, matrix: &QuantizedMatrix, max_binding_bytes: u64, piece_bytes: usize) -> (usize, Vec<f32>) {
     let table = matrix.upload(gpu.device(), max_binding_bytes, piece_bytes);
@@ -32,21 +39,18 @@ fn every_type_decodes_to_the_bits_that_candle_gives() {
         for (blocks, scales) in [(1, Scales::Extreme), (3, Scales::Extreme), (3, Scales::Moderate), (40, Scales::Extreme)] {
             let columns = blocks * tensor_type.block_weights().max(32);
             let matrix = QuantizedMatrix::random(&mut random, tensor_type, [ROWS, columns], scales);
-            let row_bytes = tensor_type.row_bytes(columns);
-            // One shard, several, and the smallest there are: four rows. Pieces that end within words of blocks.
-            for (shard_rows, piece_bytes, shards) in [(ROWS, 1 << 20, 1), (13, 4 * 97, 4), (4, 4 * 5, 10)] {
-                let max_binding_bytes = (shard_rows as u64).next_multiple_of(4) * row_bytes + 8;
-                let max_binding_bytes = if shard_rows == 13 { 13 * row_bytes + 8 } else { max_binding_bytes };
-                let (got_shards, got) = decode(&mut gpu, &matrix, max_binding_bytes, piece_bytes);
-                let case = format!("{tensor_type:?}, {blocks} blocks, {scales:?} scales, shards of {shard_rows} rows");
-                assert_eq!(got_shards, shards, "{case}: shards");
-                for (index, (got, expected)) in got.iter().zip(matrix.dequantized()).enumerate() {
+            let expected = matrix.dequantized();
+            for (budget_rows, shards, piece_words) in SPLITS {
+                let max_binding_bytes = budget_rows * tensor_type.row_bytes(columns) + PADDING_BYTES;
+                let (got_shards, got) = decode(&mut gpu, &matrix, max_binding_bytes, 4 * piece_words);
+                let case = format!("{tensor_type:?}, {blocks} blocks a row, {scales:?} scales, {shards} shards");
+                assert_eq!(got_shards, shards, "{case}");
+                for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                    let (row, column) = (index / columns, index % columns);
                     assert_eq!(
                         got.to_bits(),
                         expected.to_bits(),
-                        "{case}, row {}, column {}: got {got}, expected {expected}",
-                        index / columns,
-                        index % columns
+                        "{case}, row {row}, column {column}: got {got}, expected {expected}"
                     );
                 }
             }

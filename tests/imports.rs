@@ -15,10 +15,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("fetch", &[]),
     ("backend", &["gguf"]),
     ("model", &["backend", "gguf"]),
-    ("generate", &["model", "text"]),
+    ("generate", &["backend", "model"]),
     ("engine", &["backend", "generate", "model", "text"]),
     ("load", &["backend", "engine", "fetch", "gguf", "model", "store", "text"]),
-    ("web", &["engine", "fetch", "generate", "load", "store", "text"]),
+    ("web", &["backend", "engine", "fetch", "generate", "load", "store", "text"]),
 ];
 
 /// What `lib.rs` re-exports and the modules may use in its short form. Anything else is named by its module.

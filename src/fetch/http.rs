@@ -34,7 +34,7 @@ impl HttpSource {
     pub async fn open(url: &str, signal: AbortSignal) -> Result<Self> {
         let mut response = request(url, Some(format!("bytes=0-{}", HEAD_BYTES - 1)), None, &signal).await?;
         let mut total_bytes = match response.status() {
-            206 => header(&response, "content-range").and_then(|range| range.rsplit('/').next()?.parse().ok()),
+            206 => content_range(&response).map(|(_, total_bytes)| total_bytes),
             _ => None,
         };
         if response.status() == 206 && total_bytes.is_none() {
@@ -43,6 +43,15 @@ impl HttpSource {
         }
         if response.status() == 200 && header(&response, "content-encoding").is_none() {
             total_bytes = header(&response, "content-length").and_then(|length| length.parse().ok());
+        }
+        if response.status() == 416 {
+            return Err(Error::new(ErrorKind::BadFile, "the file is empty").at(url).got("0 bytes"));
+        }
+        if header(&response, "content-type").is_some_and(|content_type| content_type.starts_with("text/html")) {
+            return Err(Error::new(ErrorKind::BadFile, "this is not a GGUF file")
+                .at(url)
+                .got("an HTML page")
+                .expected("a GGUF file"));
         }
         let total_bytes = total_bytes.ok_or_else(|| {
             Error::new(ErrorKind::Network, "the server doesn't say how long the file is")
@@ -85,11 +94,13 @@ impl HttpSource {
     async fn request_rest(&mut self) -> Result<()> {
         let range = format!("bytes={}-", self.position);
         let response = request(&self.url, Some(range), self.validator.as_deref(), &self.signal).await?;
-        if response.status() != 206 {
+        // Another origin may hide Content-Range; then the status has to do.
+        let expected = (self.position, self.total_bytes);
+        if response.status() != 206 || content_range(&response).is_some_and(|range| range != expected) {
             return Err(Error::new(ErrorKind::Network, "the file changed on the server while it was being fetched")
                 .at(&self.url)
-                .got(format!("status {} for the bytes from {} on", response.status(), self.position))
-                .expected("status 206"));
+                .got(format!("status {}, {:?}", response.status(), header(&response, "content-range")))
+                .expected(format!("status 206 for the bytes from {} of {}", self.position, self.total_bytes)));
         }
         self.reader = body(&self.url, &response)?;
         Ok(())
@@ -155,7 +166,8 @@ impl Source for HttpSource {
     }
 }
 
-/// Sends a GET request, with a range and a validator that the range holds for; fails for a status that brings no file.
+/// Sends a GET request, with a range and a validator that the range holds for; fails for a status that tells nothing of
+/// the file. 416 does: there is nothing in that range.
 async fn request(
     url: &str,
     range: Option<String>,
@@ -183,7 +195,7 @@ async fn request(
     let response = JsFuture::from(worker.fetch_with_request(&request)).await.map_err(failed)?;
     let response: Response = response.dyn_into().map_err(failed)?;
     match response.status() {
-        200 | 206 => Ok(response),
+        200 | 206 | 416 => Ok(response),
         status => Err(Error::new(ErrorKind::Network, "the server refuses the file")
             .at(url)
             .got(format!("status {status} {}", response.status_text()).trim_end())
@@ -200,6 +212,13 @@ fn body(url: &str, response: &Response) -> Result<ReadableStreamDefaultReader> {
     let stream =
         response.body().ok_or_else(|| Error::new(ErrorKind::Network, "the server's answer is empty").at(url))?;
     Ok(stream.get_reader().unchecked_into())
+}
+
+/// The first byte and the length of the file from `Content-Range: bytes first-last/length`.
+fn content_range(response: &Response) -> Option<(u64, u64)> {
+    let range = header(response, "content-range")?;
+    let (bytes, total_bytes) = range.strip_prefix("bytes ")?.split_once('/')?;
+    Some((bytes.split('-').next()?.parse().ok()?, total_bytes.parse().ok()?))
 }
 
 fn header(response: &Response, name: &str) -> Option<String> {

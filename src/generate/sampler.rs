@@ -8,7 +8,8 @@ use super::Random;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How tokens are chosen. The steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw
-/// from what is left. Defaults are Qwen2.5's own (its `generation_config.json`).
+/// from what is left. Defaults are those that Qwen2.5 recommends (its `generation_config.json`), but for the penalty, so
+/// that temperature 0 alone means the most likely token.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Sampling {
@@ -21,7 +22,7 @@ pub struct Sampling {
     /// Keeps the tokens whose probability is at least this part of the largest. 0 ≤ `min_p` < 1, default 0.
     pub min_p: f32,
     /// Divides the positive and multiplies the negative logits of tokens that occurred in prompt or answer (Keskar et
-    /// al., "CTRL", 2019). At least 0.01, default 1.1.
+    /// al., "CTRL", 2019). At least 0.01, default 1: off.
     pub repetition_penalty: f32,
     /// Taken off the logit of each token that occurred in the answer. Default 0.
     pub presence_penalty: f32,
@@ -39,7 +40,7 @@ impl Default for Sampling {
             top_k: 20,
             top_p: 0.8,
             min_p: 0.0,
-            repetition_penalty: 1.1,
+            repetition_penalty: 1.0,
             presence_penalty: 0.0,
             frequency_penalty: 0.0,
             seed: 0,
@@ -48,9 +49,9 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// Takes the most likely token, whatever came before.
+    /// Always takes the most likely token.
     pub fn greedy() -> Self {
-        Self { temperature: 0.0, repetition_penalty: 1.0, ..Self::default() }
+        Self { temperature: 0.0, ..Self::default() }
     }
 
     /// Checks every setting's range.
@@ -174,7 +175,7 @@ mod tests {
 
     /// No penalties and no filters: what each test then adds is all there is.
     fn plain() -> Sampling {
-        Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, repetition_penalty: 1.0, ..Sampling::default() }
+        Sampling { temperature: 1.0, top_k: 0, top_p: 1.0, ..Sampling::default() }
     }
 
     /// How often each of the tokens is drawn in 4000 draws from the same logits.

@@ -11,7 +11,7 @@ pub struct Config {
     pub name: String,
     /// `qwen2`.
     pub architecture: String,
-    /// The most common type of its matrices by bytes, `"Q5_0"` for instance, with `" mix"` where there are others.
+    /// How its weights are encoded, `"Q4_K_M"` for instance.
     pub quantization: String,
     /// Weights in all.
     pub parameters: u64,
@@ -84,7 +84,7 @@ impl Config {
         }
         Ok(Self {
             name: metadata.string("general.name")?.unwrap_or_else(|| architecture.clone()),
-            quantization: quantization(header),
+            quantization: quantization(header)?,
             parameters: header.tensors.iter().map(|tensor| tensor.rows as u64 * tensor.columns as u64).sum(),
             trained_context,
             dimensions: Dimensions {
@@ -104,12 +104,31 @@ impl Config {
     }
 }
 
-/// Names the type that most of the matrices' bytes have.
-fn quantization(header: &Header) -> String {
+/// What the file calls its mix of types (`llama_ftype` of llama.cpp's `llama.h`); where it doesn't say, the type that
+/// most of the matrices' bytes have.
+fn quantization(header: &Header) -> Result<String> {
+    const FILE_TYPES: [(u64, &str); 13] = [
+        (0, "F32"),
+        (1, "F16"),
+        (2, "Q4_0"),
+        (3, "Q4_1"),
+        (7, "Q8_0"),
+        (8, "Q5_0"),
+        (9, "Q5_1"),
+        (14, "Q4_K_S"),
+        (15, "Q4_K_M"),
+        (16, "Q5_K_S"),
+        (17, "Q5_K_M"),
+        (18, "Q6_K"),
+        (32, "BF16"),
+    ];
+    let file_type = header.metadata.unsigned("general.file_type")?;
+    if let Some((_, name)) = FILE_TYPES.iter().find(|(number, _)| Some(*number) == file_type) {
+        return Ok(name.to_string());
+    }
     let mut bytes_by_type = std::collections::BTreeMap::<&str, u64>::new();
     for tensor in header.tensors.iter().filter(|tensor| tensor.rows > 1) {
         *bytes_by_type.entry(tensor.tensor_type.name()).or_default() += tensor.bytes.end - tensor.bytes.start;
     }
-    let most = bytes_by_type.iter().max_by_key(|&(_, bytes)| bytes).map_or("none", |(name, _)| name);
-    if bytes_by_type.len() > 1 { format!("{most} mix") } else { most.to_string() }
+    Ok(bytes_by_type.iter().max_by_key(|&(_, bytes)| bytes).map_or("none", |(name, _)| name).to_string())
 }

@@ -192,7 +192,7 @@ impl WasmEngine {
                 context_length: dimensions.context,
             },
             backend: "webgpu",
-            adapter: loaded.engine.model().backend().device().adapter.name.clone(),
+            adapter: loaded.engine.model().backend().device().adapter_name.clone(),
             memory: MemoryInfo {
                 weights_bytes: loaded.weights_bytes,
                 kv_cache_bytes: dimensions.kv_cache_bytes(),

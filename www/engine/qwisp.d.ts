@@ -99,33 +99,38 @@ export interface EngineInfo {
     /** Size of the WebAssembly module's memory. */
     wasmBytes: number;
   };
+  /** Whether the file is kept on this device now, so that the next load needs no network. */
+  stored: boolean;
 }
 
 export interface Message {
-  role: "system" | "user" | "assistant";
+  role: "system" | "user" | "assistant" | "tool";
   /** Plain text: control tokens written in it have no effect. */
   content: string;
 }
 
-/** How to generate. What is left out has the engine's default. */
+/**
+ * How to generate. Steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw from what is
+ * left. The defaults are what Qwen recommends.
+ */
 export interface ChatOptions {
   /** Most tokens to write. Default: what the context has left. */
   maxTokens?: number;
-  /** Randomness; 0 always takes the likeliest token. */
+  /** Randomness; 0 always takes the likeliest token. Default: 0.7. */
   temperature?: number;
-  /** Keep the likeliest tokens that together have this probability. */
+  /** Keep the likeliest tokens that together have this probability. Default: 0.8. */
   topP?: number;
-  /** Keep this many of the likeliest tokens; 0 keeps all. */
+  /** Keep this many of the likeliest tokens; 0 keeps all. Default: 20. */
   topK?: number;
-  /** Keep tokens at least this fraction as likely as the likeliest. */
+  /** Keep tokens at least this fraction as likely as the likeliest. Default: 0. */
   minP?: number;
-  /** Above 1, makes tokens that already occurred less likely, by division. */
+  /** Above 1, makes tokens that already occurred less likely, by division. Default: 1, off. */
   repetitionPenalty?: number;
-  /** Subtracted from the score of every token that already occurred in the answer. */
+  /** Subtracted from the score of every token that already occurred in the answer. Default: 0. */
   presencePenalty?: number;
-  /** Subtracted once for each time that the token already occurred in the answer. */
+  /** Subtracted once for each time that the token already occurred in the answer. Default: 0. */
   frequencyPenalty?: number;
-  /** The same seed, messages and options give the same answer on the same device. */
+  /** The same seed, messages and options give the same answer on the same device. Default: random. */
   seed?: number;
   /** Texts that end the answer; they are not part of it. */
   stop?: string[];
@@ -177,8 +182,27 @@ export interface TokenScore extends TokenLogprob {
   top: TokenLogprob[];
 }
 
-/** Running totals of the engine, by name; for tests and benchmarks, so the names may change between versions. */
-export type Counters = Record<string, number>;
+/** What was asked of the GPU: the same on any machine, so a design can be judged where its speed cannot. */
+export interface Counters {
+  /** Kernels started. */
+  dispatches: number;
+  /** Compute passes begun. */
+  passes: number;
+  /** Command buffers handed to the queue. */
+  submits: number;
+  bytesWritten: number;
+  bytesRead: number;
+  /** Bind groups made; those used again do not count. */
+  bindGroupsCreated: number;
+}
+
+/** `Counters` of a reply. */
+export interface ReplyCounters {
+  /** From the call to the first token. */
+  prefill: Counters;
+  /** The tokens after the first. */
+  decode: Counters;
+}
 
 /**
  * A loaded model. Calls may overlap; they run one after another in the order in which they were made.
@@ -209,8 +233,8 @@ export class Engine {
    */
   score(ids: Uint32Array | number[], options?: { from?: number; topK?: number }): Promise<TokenScore[]>;
 
-  /** Running totals since the model was loaded. */
-  counters(): Promise<Counters>;
+  /** What the last reply asked of the GPU. */
+  counters(): Promise<ReplyCounters>;
 
   /** Stops what is under way, frees the model and ends the worker. May be called more than once. */
   unload(): Promise<void>;

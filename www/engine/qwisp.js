@@ -117,7 +117,7 @@ export class Engine {
     return await this.#call("score", [tokenIds("score: ids", ids), from, topK]);
   }
 
-  /** @returns {Promise<import("./qwisp.d.ts").Counters>} */
+  /** @returns {Promise<import("./qwisp.d.ts").ReplyCounters>} */
   async counters() {
     return await this.#call("counters", []);
   }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::adapter_info::adapter_name;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest storage binding that core WebGPU guarantees, in bytes. No tensor is bound in larger pieces than this,
@@ -15,8 +16,8 @@ pub struct Device {
     pub device: wgpu::Device,
     /// Its queue.
     pub queue: wgpu::Queue,
-    /// What the adapter says of itself.
-    pub adapter: wgpu::AdapterInfo,
+    /// What the adapter is called, `"NVIDIA GeForce RTX 4060"` or `"apple metal-3"` for instance; may be empty.
+    pub adapter_name: String,
     fault: Arc<Mutex<Option<Error>>>,
 }
 
@@ -59,7 +60,8 @@ impl Device {
                 keep_first(&on_lost, Error::new(ErrorKind::DeviceLost, "the GPU device was lost").got(message));
             }
         });
-        Ok(Self { device, queue, adapter: adapter.get_info(), fault })
+        let adapter_name = adapter_name(&device, &adapter.get_info());
+        Ok(Self { device, queue, adapter_name, fault })
     }
 
     /// Fails with the first fault that the device reported since it was opened.

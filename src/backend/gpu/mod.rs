@@ -3,6 +3,7 @@
 //! Weights stay in the blocks of the file; activations and norms are f32; the KV cache is f16. Nothing beyond core
 //! WebGPU is used.
 
+mod adapter_info;
 pub mod device;
 pub mod operations;
 pub mod recorder;

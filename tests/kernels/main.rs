@@ -1,0 +1,26 @@
+//! Each kernel, on the GPU, against what its paper says, computed in f64.
+//!
+//! Kernels compute in f32, whose rounding is 6e-8 of a value. [`F32`] is the squared error that sums of thousands of
+//! such values stay far below, and that a single wrong weight of a matrix exceeds.
+
+mod attention;
+mod embed;
+mod matmul;
+mod rms_norm;
+mod rope_append;
+mod silu_mul;
+
+#[path = "../reference/mod.rs"]
+mod reference;
+#[path = "../support/mod.rs"]
+mod support;
+
+use qwisp::backend::gpu::Step;
+
+/// The squared error of a kernel in f32, as part of the whole: (1e-5)².
+const F32: f64 = 1e-10;
+
+/// A pass over `rows` tokens from `position` on.
+fn pass(rows: usize, position: usize) -> Step {
+    Step { rows: rows as u32, first_row: 0, position: position as u32, padding: 0 }
+}

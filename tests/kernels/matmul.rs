@@ -1,0 +1,163 @@
+//! `shaders/matvec.wgsl` for one token, `shaders/matmul.wgsl` for more.
+
+use qwisp::backend::gpu::device::MAX_BINDING_BYTES;
+use qwisp::backend::gpu::operations::MatMul;
+use qwisp::backend::gpu::shaders::Epilogue;
+use qwisp::backend::gpu::tensor::Tensor;
+use qwisp::generate::Random;
+use qwisp::gguf::TensorType;
+
+use super::reference::matmul::matvec;
+use super::support::closeness::{assert_close, widen};
+use super::support::gpu::Gpu;
+use super::support::noise::normal;
+use super::support::quantized_matrix::{QuantizedMatrix, Scales};
+use super::{F32, pass};
+
+const PIECE_BYTES: usize = 4 << 20;
+
+/// The formats whose blocks are 32 weights or fewer, and those of 256.
+const SHORT_BLOCKS: [TensorType; 3] = [TensorType::F32, TensorType::Q5_0, TensorType::Q8_0];
+const LONG_BLOCKS: [TensorType; 2] = [TensorType::Q4K, TensorType::Q6K];
+
+/// A matrix on the GPU, inputs for it, and the products to expect.
+struct Problem {
+    name: String,
+    weights: Tensor,
+    columns: usize,
+    input: Vec<f32>,
+    bias: Vec<f32>,
+    /// `[tokens, rows]`.
+    products: Vec<f64>,
+}
+
+impl Problem {
+    fn random(
+        gpu: &Gpu,
+        random: &mut Random,
+        format: TensorType,
+        [rows, columns]: [usize; 2],
+        max_tokens: usize,
+        max_binding_bytes: u64,
+    ) -> Self {
+        let matrix = QuantizedMatrix::random(random, format, [rows, columns], Scales::Moderate);
+        let weights = matrix.dequantized();
+        let input = normal(random, max_tokens * columns, 1.0);
+        Self {
+            name: format!("{format:?} [{rows}, {columns}]"),
+            weights: matrix.upload(gpu.device(), max_binding_bytes, PIECE_BYTES),
+            columns,
+            products: input.chunks(columns).flat_map(|token| matvec(&weights, &widen(token))).collect(),
+            bias: normal(random, rows, 30.0),
+            input,
+        }
+    }
+
+    /// Computes the first `tokens` into some columns of a wider output, whose other columns have to stay.
+    fn check(&self, gpu: &mut Gpu, random: &mut Random, epilogue: Epilogue, tokens: usize) {
+        let rows = self.weights.rows;
+        let (output_columns, output_offset) = (rows + 5, 3);
+        let before = normal(random, tokens * output_columns, 30.0);
+        let output = gpu.buffer(&before);
+        let bias = gpu.buffer(&self.bias);
+        MatMul {
+            step: &gpu.step(pass(tokens, 7)),
+            weights: &self.weights,
+            input: &gpu.buffer(&self.input[..tokens * self.columns]),
+            output: &output,
+            output_columns,
+            output_offset,
+            tokens,
+            epilogue,
+            bias: (epilogue == Epilogue::StoreWithBias).then_some(&bias),
+        }
+        .record(&mut gpu.recorder);
+        let got = gpu.read(&output);
+
+        let case = format!("{}, {epilogue:?}, {tokens} tokens", self.name);
+        let mut results = Vec::with_capacity(tokens * rows);
+        let mut expected = Vec::with_capacity(tokens * rows);
+        for token in 0..tokens {
+            let got = &got[token * output_columns..][..output_columns];
+            let before = &before[token * output_columns..][..output_columns];
+            let written = output_offset..output_offset + rows;
+            assert_eq!(got[..written.start], before[..written.start], "{case}: columns before the output");
+            assert_eq!(got[written.end..], before[written.end..], "{case}: columns behind the output");
+            results.extend_from_slice(&got[written.clone()]);
+            expected.extend((0..rows).map(|row| {
+                let product = self.products[token * rows + row];
+                match epilogue {
+                    Epilogue::Store => product,
+                    Epilogue::StoreWithBias => product + f64::from(self.bias[row]),
+                    Epilogue::AddToResidual => product + f64::from(before[written.start + row]),
+                }
+            }));
+        }
+        assert_close(&case, &results, &expected, F32);
+    }
+}
+
+#[test]
+fn small_products_are_right_in_every_format_with_every_epilogue_for_any_tokens() {
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(1);
+    // One block; fewer rows than a workgroup has; odd rows, more than a workgroup has.
+    let short = [[1, 32], [3, 64], [67, 96]];
+    let long = [[1, 256], [3, 512], [67, 768]];
+    for (formats, shapes) in [(&SHORT_BLOCKS[..], short), (&LONG_BLOCKS[..], long)] {
+        for (&format, shape) in formats.iter().flat_map(|format| shapes.map(|shape| (format, shape))) {
+            let problem = Problem::random(&gpu, &mut random, format, shape, 64, MAX_BINDING_BYTES);
+            for epilogue in Epilogue::ALL {
+                for tokens in [1, 2, 3, 31, 32, 33, 64] {
+                    problem.check(&mut gpu, &mut random, epilogue, tokens);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn products_of_real_widths_are_right() {
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(2);
+    // The matrices of the 0.5B model; where its rows are not whole blocks of 256, those of the 1.5B model.
+    let short = [[896, 896], [128, 896], [4864, 896], [896, 4864]];
+    let long = [[1536, 1536], [256, 1536], [896, 4864]];
+    let problems = SHORT_BLOCKS.iter().flat_map(|format| short.map(|shape| (format, shape)));
+    let problems = problems.chain(LONG_BLOCKS.iter().flat_map(|format| long.map(|shape| (format, shape))));
+    for (index, (&format, shape)) in problems.enumerate() {
+        let problem = Problem::random(&gpu, &mut random, format, shape, 33, MAX_BINDING_BYTES);
+        // Each epilogue comes to every format, with another shape.
+        let epilogue = Epilogue::ALL[index % Epilogue::ALL.len()];
+        for tokens in [1, 33] {
+            problem.check(&mut gpu, &mut random, epilogue, tokens);
+        }
+    }
+}
+
+#[test]
+fn a_matrix_in_shards_gives_the_same_as_in_one_piece() {
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(3);
+    for (format, columns) in TensorType::ALL.map(|format| (format, format.block_weights().max(32))) {
+        let max_binding_bytes = 20 * format.row_bytes(columns) + 8;
+        let problem = Problem::random(&gpu, &mut random, format, [101, columns], 3, max_binding_bytes);
+        assert_eq!(problem.weights.shards.len(), 6, "{}", problem.name);
+        for tokens in [1, 3] {
+            problem.check(&mut gpu, &mut random, Epilogue::Store, tokens);
+            problem.check(&mut gpu, &mut random, Epilogue::AddToResidual, tokens);
+        }
+    }
+}
+
+/// The head of the 0.5B model: more than one binding of core WebGPU holds, and more rows than a dimension of a dispatch.
+#[test]
+fn the_product_with_a_whole_vocabulary_is_right() {
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(4);
+    let problem = Problem::random(&gpu, &mut random, TensorType::Q8_0, [151_936, 896], 3, MAX_BINDING_BYTES);
+    assert_eq!(problem.weights.shards.len(), 2);
+    for tokens in [1, 3] {
+        problem.check(&mut gpu, &mut random, Epilogue::Store, tokens);
+    }
+}

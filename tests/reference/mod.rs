@@ -1,0 +1,9 @@
+//! What each operation computes, as the papers write it: in f64, one element after the other.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+pub(crate) mod attention;
+pub(crate) mod matmul;
+pub(crate) mod rms_norm;
+pub(crate) mod rope_append;
+pub(crate) mod silu_mul;
