@@ -15,6 +15,7 @@ use self::tiny_model::TinyModel;
 
 #[path = "../tests/support/noise.rs"]
 mod noise;
+#[allow(dead_code, reason = "tests use more of it")]
 #[path = "../tests/support/tiny_model.rs"]
 mod tiny_model;
 

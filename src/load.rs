@@ -89,8 +89,9 @@ pub async fn load<S: Source, T: Store>(
         let mut records = StoredRecords { store, key, manifest: &manifest, next: 0 };
         match load_records(&device, &mut records, options, &mut on_progress).await {
             Ok(loaded) => return Ok(loaded),
-            // A file that lost records is fetched again; every other failure would be the same the second time.
-            Err(error) if error.kind() == ErrorKind::Quota => remove(store, key).await,
+            // Only good files are stored, so one that lost records or is bad now was damaged, and is fetched again. Every
+            // other failure would be the same the second time.
+            Err(error) if matches!(error.kind(), ErrorKind::Quota | ErrorKind::BadFile) => remove(store, key).await,
             Err(error) => return Err(error),
         }
     }

@@ -36,7 +36,9 @@ fn every_type_decodes_to_the_bits_that_candle_gives() {
     let mut gpu = Gpu::open();
     let mut random = Random::new(1);
     for tensor_type in TensorType::ALL {
-        for (blocks, scales) in [(1, Scales::Extreme), (3, Scales::Extreme), (3, Scales::Moderate), (40, Scales::Extreme)] {
+        for (blocks, scales) in
+            [(1, Scales::Extreme), (3, Scales::Extreme), (3, Scales::Moderate), (40, Scales::Extreme)]
+        {
             let columns = blocks * tensor_type.block_weights().max(32);
             let matrix = QuantizedMatrix::random(&mut random, tensor_type, [ROWS, columns], scales);
             let expected = matrix.dequantized();

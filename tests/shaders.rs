@@ -70,9 +70,8 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
                     ([hidden, feed_forward], [hidden, 0]),
                     ([vocabulary - 4, hidden], [vocabulary, 4]),
                 ];
-                variants.extend(
-                    shapes.map(|(weights, output)| MatMul::variant(kernel, format, epilogue, weights, output)),
-                );
+                variants
+                    .extend(shapes.map(|(weights, output)| MatMul::variant(kernel, format, epilogue, weights, output)));
             }
         }
     }
@@ -90,7 +89,11 @@ fn every_variant_is_valid_without_extensions() {
         for variant in variants(&dimensions(shape)) {
             let source = variant.source();
             for directive in ["#import", "enable", "requires"] {
-                assert!(!source.lines().any(|line| line.starts_with(directive)), "{model}, {}: {directive}", name(&variant));
+                assert!(
+                    !source.lines().any(|line| line.starts_with(directive)),
+                    "{model}, {}: {directive}",
+                    name(&variant)
+                );
             }
             let module = naga::front::wgsl::parse_str(&source)
                 .unwrap_or_else(|error| panic!("{model}, {}: {}", name(&variant), error.emit_to_string(&source)));
@@ -105,15 +108,17 @@ fn every_variant_is_valid_without_extensions() {
 /// Fails when a kernel needs more than core WebGPU's limits allow.
 fn check_limits(module: &naga::Module, name: &str) {
     let globals = |wanted: fn(&AddressSpace) -> bool| {
-        module.global_variables.iter().filter(move |(_, variable)| wanted(&variable.space)).map(|(_, variable)| variable)
+        module
+            .global_variables
+            .iter()
+            .filter(move |(_, variable)| wanted(&variable.space))
+            .map(|(_, variable)| variable)
     };
     let storage_buffers = globals(|space| matches!(space, AddressSpace::Storage { .. })).count();
     assert!(storage_buffers <= MAX_STORAGE_BUFFERS, "{name}: {storage_buffers} storage buffers");
     let uniform_buffers = globals(|space| *space == AddressSpace::Uniform).count();
     assert!(uniform_buffers <= MAX_UNIFORM_BUFFERS, "{name}: {uniform_buffers} uniform buffers");
-    let workgroup_bytes: u32 = globals(|space| *space == AddressSpace::WorkGroup)
-        .map(|variable| module.types[variable.ty].inner.size(module.to_ctx()).next_multiple_of(16))
-        .sum();
+    let workgroup_bytes = workgroup_bytes(module);
     assert!(workgroup_bytes <= MAX_WORKGROUP_BYTES, "{name}: {workgroup_bytes} bytes of workgroup memory");
 
     assert_eq!(module.entry_points.len(), 1, "{name}: one entry point");
@@ -121,6 +126,29 @@ fn check_limits(module: &naga::Module, name: &str) {
     let threads: u32 = size.iter().product();
     let within = size.iter().zip(MAX_WORKGROUP_SIZE).all(|(&size, limit)| size <= limit);
     assert!(within && threads <= MAX_WORKGROUP_THREADS, "{name}: a workgroup of {size:?}");
+}
+
+/// The workgroup memory of a kernel, as WebGPU counts it: each variable in whole units of 16 bytes.
+fn workgroup_bytes(module: &naga::Module) -> u32 {
+    let variables = module.global_variables.iter().filter(|(_, variable)| variable.space == AddressSpace::WorkGroup);
+    let sizes = variables.map(|(_, variable)| module.types[variable.ty].inner.size(module.to_ctx()));
+    sizes.map(|bytes| bytes.next_multiple_of(16)).sum()
+}
+
+/// Groups of query heads that the model loader lets through must fit the attention kernel.
+#[test]
+fn the_largest_groups_of_query_heads_fit() {
+    for head_dim in [64, 128, 256] {
+        for (group, fits) in [(Attention::max_group(head_dim), true), (Attention::max_group(head_dim) + 1, false)] {
+            let variant = Attention::variant(&dimensions([896, 4864, group, 1, head_dim]));
+            let module = naga::front::wgsl::parse_str(&variant.source()).expect("the kernel is valid");
+            assert_eq!(
+                workgroup_bytes(&module) <= MAX_WORKGROUP_BYTES,
+                fits,
+                "groups of {group}, {head_dim} dimensions"
+            );
+        }
+    }
 }
 
 /// A file that nothing includes would be tested by nobody.

@@ -109,8 +109,12 @@ impl HttpSource {
 
 impl Drop for HttpSource {
     fn drop(&mut self) {
-        // Whatever still comes is not wanted; that nobody can be told of a failure here doesn't matter.
-        let _ = self.reader.cancel();
+        // Whatever still comes is not wanted. A stream that broke off can't be cancelled, and the browser would report
+        // that as an unhandled rejection if nobody looked at it.
+        let cancelled = JsFuture::from(self.reader.cancel());
+        wasm_bindgen_futures::spawn_local(async move {
+            let _ = cancelled.await;
+        });
     }
 }
 

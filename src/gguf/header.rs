@@ -47,6 +47,7 @@ impl Header {
     /// tensor type outside [`TensorType::ALL`].
     pub fn parse(prefix: &[u8], file_bytes: u64) -> Result<Option<Self>> {
         check_magic(prefix)?;
+        check_alignment(prefix)?;
         match Content::read(&mut Cursor::new(prefix)) {
             Ok(content) => Self::from_content(content, file_bytes).map(Some),
             Err(error) => {
@@ -134,6 +135,26 @@ fn check_magic(prefix: &[u8]) -> Result<()> {
         return Err(bad("an HTML page".to_string()));
     }
     Err(bad(format!("{:02x?}", &start[..4])))
+}
+
+/// Refuses an alignment of zero: candle's reader divides by it.
+fn check_alignment(prefix: &[u8]) -> Result<()> {
+    const KEY: &[u8] = b"\x11\0\0\0\0\0\0\0general.alignment"; // as the file writes strings, its length in front
+    let is_zero = |value: &[u8]| {
+        let Some((type_number, value)) = value.split_at_checked(4) else { return false };
+        // The integers of one, two and four bytes: those that candle takes for an alignment.
+        let bytes = match type_number[0] {
+            0 | 1 => 1,
+            2 | 3 => 2,
+            _ => 4,
+        };
+        value.get(..bytes).is_some_and(|value| value.iter().all(|&byte| byte == 0))
+    };
+    let keys = prefix.windows(KEY.len()).enumerate().filter(|(_, window)| *window == KEY);
+    if keys.map(|(start, _)| &prefix[start + KEY.len()..]).any(is_zero) {
+        return Err(Error::new(ErrorKind::BadFile, "tensors can't be aligned to nothing").at("general.alignment").got(0));
+    }
+    Ok(())
 }
 
 fn unsupported_type(got: String) -> Error {

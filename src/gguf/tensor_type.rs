@@ -59,8 +59,9 @@ impl TensorType {
         self.to_ggml().type_size()
     }
 
-    /// The bytes of a row of `columns` weights; `columns` is a multiple of [`block_weights`](Self::block_weights).
+    /// The bytes of a row of `columns` weights; `columns` is a multiple of [`block_weights`](Self::block_weights). A file
+    /// may claim any number of columns: where the bytes are too many to count, this is the largest number.
     pub fn row_bytes(self, columns: usize) -> u64 {
-        (columns / self.block_weights()) as u64 * self.block_bytes() as u64
+        ((columns / self.block_weights()) as u64).saturating_mul(self.block_bytes() as u64)
     }
 }

@@ -1,5 +1,7 @@
 //! The hyperparameters of a model, from the metadata of its file.
 
+use std::ops::RangeInclusive;
+
 use crate::backend::Dimensions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Header;
@@ -21,7 +23,7 @@ pub struct Config {
     pub dimensions: Dimensions,
 }
 
-/// A bound on every size: far above any model that a browser holds, and low enough that no product of two overflows.
+/// A bound on every size: far above any model that a browser holds, and low enough that 64 bits hold a product of three.
 const LARGEST_SIZE: u64 = 1 << 20;
 
 impl Config {
@@ -50,6 +52,16 @@ impl Config {
                     .at(key(name))
                     .got(value.map_or("nothing".to_string(), |value| value.to_string()))
                     .expected(format!("1 to {LARGEST_SIZE}"))),
+            }
+        };
+        let number = |name: &str, default: f64, range: RangeInclusive<f64>| {
+            let value = metadata.float(&key(name))?.unwrap_or(default);
+            match range.contains(&value) {
+                true => Ok(value),
+                false => Err(Error::new(ErrorKind::BadFile, "a number in the metadata makes no sense")
+                    .at(key(name))
+                    .got(value)
+                    .expected(format!("{} to {}", range.start(), range.end()))),
             }
         };
         if let Some(scaling) = metadata.string(&key("rope.scaling.type"))?.filter(|scaling| scaling != "none") {
@@ -96,8 +108,8 @@ impl Config {
                 head_dim,
                 vocabulary: embedding.rows,
                 context,
-                rms_epsilon: metadata.float(&key("attention.layer_norm_rms_epsilon"))?.unwrap_or(1e-6) as f32,
-                rope_base: metadata.float(&key("rope.freq_base"))?.unwrap_or(1e6),
+                rms_epsilon: number("attention.layer_norm_rms_epsilon", 1e-6, 0.0..=1.0)? as f32,
+                rope_base: number("rope.freq_base", 1e6, 1.0..=1e12)?,
             },
             architecture,
         })

@@ -87,9 +87,8 @@ fn check(gpu: &mut Gpu, random: &mut Random, Case { name, dimensions, position, 
         assert_close(&format!("{name}: {what}"), &got, &expected, F16);
     }
 
-    let queries = |rows: &[f32]| -> Vec<f32> {
-        rows.chunks(columns).flat_map(|row| &row[..heads * head_dim]).copied().collect()
-    };
+    let queries =
+        |rows: &[f32]| -> Vec<f32> { rows.chunks(columns).flat_map(|row| &row[..heads * head_dim]).copied().collect() };
     let scale = 1.0 / (head_dim as f64).sqrt();
     let positions = (position..position + tokens).flat_map(|position| repeat_n(position, heads));
     let expected: Vec<f64> = queries(&input)

@@ -4,6 +4,7 @@
 
 pub(crate) mod attention;
 pub(crate) mod matmul;
+pub(crate) mod qwen2;
 pub(crate) mod rms_norm;
 pub(crate) mod rope_append;
 pub(crate) mod silu_mul;

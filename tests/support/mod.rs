@@ -5,6 +5,7 @@
 pub(crate) mod closeness;
 pub(crate) mod gpu;
 pub(crate) mod halves;
+pub(crate) mod loading;
 pub(crate) mod noise;
 pub(crate) mod quantized_matrix;
 pub(crate) mod tiny_model;

@@ -32,6 +32,11 @@ const CHAT_TEMPLATE: &str = "{%- for message in messages %}\
     {%- endfor %}\
     {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}";
 
+/// What the root mean square norm adds to the mean square.
+pub(crate) const RMS_EPSILON: f32 = 1e-6;
+/// The base of the rotary embedding's frequencies.
+pub(crate) const ROPE_BASE: f32 = 1e6;
+
 /// The value that every embedding has in column 0, many times that of other columns.
 const CONSTANT_FEATURE: f32 = 8.0;
 /// What the head makes of that feature for tokens that are not to be written.
@@ -102,6 +107,12 @@ impl GgufFile {
 }
 
 impl TinyModel {
+    /// The smallest model that there can be: rows of a single block.
+    pub(crate) fn smallest() -> Self {
+        let tensor_type = Some(GgmlDType::Q5_0);
+        Self { layers: 1, hidden: 32, feed_forward: 32, heads: 1, kv_heads: 1, tensor_type, ..Self::default() }
+    }
+
     /// The file's bytes.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.file().bytes()
@@ -134,8 +145,8 @@ impl TinyModel {
             ("attention.head_count", Value::U32(self.heads as u32)),
             ("attention.head_count_kv", Value::U32(self.kv_heads as u32)),
             ("attention.key_length", Value::U32(self.head_dim as u32)),
-            ("attention.layer_norm_rms_epsilon", Value::F32(1e-6)),
-            ("rope.freq_base", Value::F32(1e6)),
+            ("attention.layer_norm_rms_epsilon", Value::F32(RMS_EPSILON)),
+            ("rope.freq_base", Value::F32(ROPE_BASE)),
         ];
         let tokenizer = [
             ("tokenizer.ggml.model", Value::String("gpt2".to_string())),
@@ -151,7 +162,12 @@ impl TinyModel {
         ];
         let own = |(key, value): (&str, Value)| (key.to_string(), value);
         let prefixed = |(key, value)| (format!("{}.{key}", self.architecture), value);
-        general.into_iter().map(own).chain(hyperparameters.into_iter().map(prefixed)).chain(tokenizer.map(own)).collect()
+        general
+            .into_iter()
+            .map(own)
+            .chain(hyperparameters.into_iter().map(prefixed))
+            .chain(tokenizer.map(own))
+            .collect()
     }
 
     fn tensors(&self) -> Vec<(String, QTensor)> {
@@ -218,7 +234,7 @@ impl TinyModel {
     fn matrix_type(&self, part: &str, layer: usize) -> GgmlDType {
         self.tensor_type.unwrap_or(match part {
             "attn_v.weight" | "output.weight" => GgmlDType::Q8_0,
-            "ffn_down.weight" if layer % 2 == 0 => GgmlDType::Q6K,
+            "ffn_down.weight" if layer.is_multiple_of(2) => GgmlDType::Q6K,
             "ffn_down.weight" => GgmlDType::Q4K,
             _ => GgmlDType::Q5_0,
         })

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
+import { answerNatively, scoreNatively } from "./support/native.mjs";
 import { provideDistWithoutServer, startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -137,6 +138,35 @@ describe("the engine in Chromium", { timeout: 4 * TIMEOUT_MS }, () => {
       return await engine.detokenize(await engine.tokenize(text));
     }, text);
     assert.equal(back, text);
+  });
+
+  // The kernels are tested against a reference natively. This shows that the browser, which compiles the same shaders by
+  // other means, computes the same: long enough for several tiles of attention and several passes.
+  it("scores as the native engine does", { timeout: TIMEOUT_MS }, async () => {
+    await load();
+    const { ids, scores } = await page.page.evaluate(async () => {
+      const { engine } = /** @type {any} */ (globalThis);
+      const ids = await engine.tokenize("The quick brown fox jumps over the lazy dog. 0123456789 ".repeat(4));
+      return { ids: [...ids], scores: await engine.score(ids) };
+    });
+    assert.ok(ids.length > 150, `${ids.length} tokens`);
+    const native = scoreNatively(modelPath, ids);
+    assert.equal(scores.length, native.length);
+    // Sums are taken in another order here and there, which shows in the sixth digit; a wrong kernel shows in the first.
+    for (const [index, { id, logprob }] of native.entries()) {
+      const got = scores[index];
+      assert.ok(
+        got.id === id && Math.abs(got.logprob - logprob) < 1e-3,
+        `token ${index}: got ${got.logprob}, natively ${logprob}`,
+      );
+    }
+  });
+
+  it("answers as the native engine does, past the first tile of attention", { timeout: TIMEOUT_MS }, async () => {
+    const maxTokens = 100;
+    const { result } = await page.chat(QUESTION, { temperature: 0, maxTokens });
+    assert.ok(result.usage.promptTokens + result.usage.completionTokens > 100);
+    assert.equal(result.text, answerNatively(modelPath, QUESTION[0].content, maxTokens));
   });
 
   it("scores tokens with log-probabilities that agree with its own choice", { timeout: TIMEOUT_MS }, async () => {

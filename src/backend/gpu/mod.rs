@@ -122,23 +122,35 @@ impl GpuBackend {
     /// A backend on `device` for a model of these dimensions.
     ///
     /// # Errors
-    /// [`ErrorKind::UnsupportedModel`] when one of the model's buffers is larger than the device's limits.
+    /// [`ErrorKind::UnsupportedModel`] when one of the model's buffers is larger than the device's limits, or too many
+    /// query heads share a KV head.
     pub fn new(device: Device, dimensions: Dimensions) -> Result<Self> {
         let limits = device.device.limits();
         let limit_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(MAX_BINDING_BYTES);
+        let Dimensions { hidden, feed_forward, heads, kv_heads, head_dim, vocabulary, context, .. } = dimensions;
+        // A file may claim anything, and sizes are of 32 bits in a browser.
+        let product = |factors: &[usize]| factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64));
         let largest_bytes = [
-            ("a layer's keys", dimensions.kv_heads * dimensions.context * dimensions.head_dim * 2),
-            ("the rotary table", dimensions.context * dimensions.head_dim * 4),
-            ("the logits", MAX_LOGIT_ROWS * dimensions.vocabulary * 4),
-            ("the feed-forward activations", MAX_PASS_TOKENS * dimensions.feed_forward * 4),
+            ("a layer's keys", product(&[kv_heads, context, head_dim, 2])),
+            ("the rotary table", product(&[context, head_dim, 4])),
+            ("the logits", product(&[MAX_LOGIT_ROWS, vocabulary, 4])),
+            ("the residual stream", product(&[MAX_PASS_TOKENS, hidden, 4])),
+            ("queries, keys and values", product(&[MAX_PASS_TOKENS, heads + 2 * kv_heads, head_dim, 4])),
+            ("the feed-forward activations", product(&[MAX_PASS_TOKENS, feed_forward, 4])),
         ];
         for (what, bytes) in largest_bytes {
-            if bytes as u64 > limit_bytes {
+            if bytes > limit_bytes {
                 return Err(Error::new(ErrorKind::UnsupportedModel, "a buffer is too large for this GPU")
                     .at(what)
                     .got(format!("{bytes} bytes"))
                     .expected(format!("at most {limit_bytes}")));
             }
+        }
+        let max_group = Attention::max_group(head_dim);
+        if heads / kv_heads > max_group {
+            return Err(Error::new(ErrorKind::UnsupportedModel, "too many query heads share a KV head")
+                .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))
+                .expected(format!("at most {max_group} each")));
         }
         let activations = Activations::new(&device, &dimensions);
         Ok(Self { recorder: Recorder::new(device), dimensions, activations, step: Step::default(), logit_rows: 0 })

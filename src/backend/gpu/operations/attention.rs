@@ -36,6 +36,13 @@ impl Attention<'_> {
         );
     }
 
+    /// The most query heads that can share a KV head: their queries, scores and sums have to fit into the 16 KiB of
+    /// workgroup memory that core WebGPU guarantees.
+    pub fn max_group(head_dim: usize) -> usize {
+        const TILE: usize = 64;
+        16_384 / (size_of::<f32>() * (head_dim + TILE + 2))
+    }
+
     /// The kernel for a model's shape.
     pub fn variant(dimensions: &Dimensions) -> Variant {
         Variant::new(

@@ -1,0 +1,214 @@
+//! The forward pass on the GPU, against one in f64.
+
+use candle_core::quantized::GgmlDType;
+use pollster::block_on;
+use qwisp::ErrorKind;
+use qwisp::backend::gpu::GpuBackend;
+use qwisp::backend::gpu::tensor::Tensor;
+use qwisp::backend::{Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+use qwisp::generate::{Generator, Random, Sampler, Sampling, prefill};
+use qwisp::gguf::Header;
+use qwisp::model::Model;
+
+use self::reference::qwen2::Qwen2;
+use self::support::closeness::{assert_close, widen};
+use self::support::gpu::open_device;
+use self::support::loading::{load_model, load_parts};
+use self::support::tiny_model::TinyModel;
+
+mod reference;
+mod support;
+
+/// The squared error of logits, as part of the whole. Activations are f32, but where a key or value lies between two f16
+/// numbers, an error in its last bit can round it the other way: 1e-3 of one value among thousands.
+const LOGITS: f64 = 1e-7;
+
+/// More than two passes.
+const LONG: usize = 130;
+
+/// Tokens that mean nothing.
+fn random_tokens(count: usize) -> Vec<u32> {
+    let mut random = Random::new(5);
+    (0..count).map(|_| random.next_u32() % 256).collect()
+}
+
+/// The logits of the last token, computed in as few passes as possible.
+fn last_logits(model: &mut Model<GpuBackend>, tokens: &[u32]) -> Vec<f32> {
+    block_on(async {
+        let cached = prefill(model, tokens, || false).await?;
+        model.logits((tokens.len() - cached - 1) % MAX_PASS_TOKENS, 1).await
+    })
+    .expect("the device computes")
+}
+
+#[test]
+fn logits_are_those_of_the_reference_whatever_the_shape() {
+    let base = TinyModel::default();
+    let cases = [
+        ("several tensor types", base.clone()),
+        ("all F32", TinyModel { tensor_type: Some(GgmlDType::F32), ..base.clone() }),
+        ("all Q8_0", TinyModel { tensor_type: Some(GgmlDType::Q8_0), ..base.clone() }),
+        ("all Q4_K", TinyModel { tensor_type: Some(GgmlDType::Q4K), ..base.clone() }),
+        ("all Q6_K", TinyModel { tensor_type: Some(GgmlDType::Q6K), ..base.clone() }),
+        ("a tied head", TinyModel { tied_head: true, ..base.clone() }),
+        (
+            "groups of 7, as in the 0.5B model",
+            TinyModel { heads: 7, kv_heads: 1, hidden: 448, tensor_type: Some(GgmlDType::Q5_0), ..base.clone() },
+        ),
+        ("heads of 128 dimensions", TinyModel { heads: 2, kv_heads: 1, head_dim: 128, ..base.clone() }),
+        ("one layer, one head", TinyModel::smallest()),
+        ("wider heads than the residual stream", TinyModel { heads: 8, kv_heads: 4, ..base }),
+    ];
+    let tokens = random_tokens(40);
+    for (name, tiny) in cases {
+        let mut model = load_model(&tiny.bytes());
+        let expected = Qwen2::new(&tiny).logits(&tokens);
+        model.forward(&tokens).expect("there is room");
+        for (index, expected) in expected.chunks(MAX_LOGIT_ROWS).enumerate() {
+            let got = block_on(model.logits(index * MAX_LOGIT_ROWS, expected.len())).expect("the device computes");
+            assert_close(&format!("{name}, logits {index}"), &got, &expected.concat(), LOGITS);
+        }
+    }
+}
+
+#[test]
+fn passes_of_many_tokens_and_of_one_give_the_same() {
+    let tiny = TinyModel::default();
+    let tokens = random_tokens(LONG);
+    let expected = Qwen2::new(&tiny).logits(&tokens);
+
+    let mut by_passes = load_model(&tiny.bytes());
+    let last = last_logits(&mut by_passes, &tokens);
+    assert_close("in passes", &last, &expected[LONG - 1], LOGITS);
+
+    let mut one_by_one = load_model(&tiny.bytes());
+    for (position, token) in tokens.iter().enumerate() {
+        one_by_one.forward(&[*token]).expect("there is room");
+        let got = block_on(one_by_one.logits(0, 1)).expect("the device computes");
+        assert_close(&format!("one by one, token {position}"), &got, &expected[position], LOGITS);
+    }
+}
+
+#[test]
+fn what_the_cache_holds_is_not_computed_again() {
+    let tiny = TinyModel::default();
+    let bytes = tiny.bytes();
+    let tokens = random_tokens(LONG);
+    let other_end = [&tokens[..100], &[1, 2, 3]].concat();
+    let cases: [(&str, &[u32], &[u32], usize); 5] = [
+        ("a longer conversation", &tokens[..70], &tokens, 70),
+        ("another end", &tokens, &other_end, 100),
+        ("a shorter one", &tokens, &tokens[..50], 49),
+        ("the same", &tokens, &tokens, LONG - 1),
+        ("nothing in common", &tokens[1..], &tokens, 0),
+    ];
+    for (name, first, second, expected_cached) in cases {
+        let mut model = load_model(&bytes);
+        last_logits(&mut model, first);
+        let passes_before = model.counters().passes;
+        let cached = block_on(prefill(&mut model, second, || false)).expect("there is room");
+        assert_eq!(cached, expected_cached, "{name}");
+        let passes = model.counters().passes - passes_before;
+        assert_eq!(passes, (second.len() - cached).div_ceil(MAX_PASS_TOKENS) as u64, "{name}: passes");
+
+        let got = last_logits(&mut model, second);
+        let expected = last_logits(&mut load_model(&bytes), second);
+        assert_close(name, &got, &widen(&expected), LOGITS);
+    }
+}
+
+#[test]
+fn a_full_cache_is_an_error_and_the_model_goes_on() {
+    let tiny = TinyModel { context: 64, ..TinyModel::default() };
+    let mut model = load_model(&tiny.bytes());
+    let tokens = random_tokens(LONG);
+    let error = block_on(prefill(&mut model, &tokens[..65], || false)).expect_err("65 tokens are too many");
+    assert_eq!(error.kind(), ErrorKind::ContextFull);
+    assert!(error.to_string().contains("65 tokens") && error.to_string().contains("at most 64"), "{error}");
+
+    last_logits(&mut model, &tokens[..64]);
+    let error = model.forward(&tokens[64..65]).expect_err("there is no room for one more");
+    assert_eq!(error.kind(), ErrorKind::ContextFull);
+    let got = last_logits(&mut model, &tokens[..20]);
+    assert_close("afterwards", &got, &Qwen2::new(&tiny).logits(&tokens[..20])[19], LOGITS);
+}
+
+#[test]
+fn a_prompt_that_makes_no_sense_is_an_error() {
+    let mut model = load_model(&TinyModel::default().bytes());
+    for (name, tokens) in [("no tokens", &[][..]), ("a token outside the vocabulary", &[0, 1 << 20])] {
+        let error = block_on(prefill(&mut model, tokens, || false)).expect_err(name);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name}: {error}");
+    }
+}
+
+#[test]
+fn a_prefill_is_aborted_between_passes() {
+    let mut model = load_model(&TinyModel::default().bytes());
+    let asked = std::cell::Cell::new(0);
+    let third_time = || {
+        asked.set(asked.get() + 1);
+        asked.get() == 3
+    };
+    let error = block_on(prefill(&mut model, &random_tokens(LONG), third_time)).expect_err("it was aborted");
+    assert_eq!(error.kind(), ErrorKind::Aborted);
+    assert_eq!(model.cache().tokens().len(), 2 * MAX_PASS_TOKENS, "two passes were computed");
+}
+
+#[test]
+fn bytes_that_come_in_odd_pieces_give_the_same_weights() {
+    // Tensors of this one end within a word.
+    let gguf = TinyModel::smallest().bytes();
+    let tokens = random_tokens(10);
+    let expected = last_logits(&mut load_model(&gguf), &tokens);
+    for piece_bytes in [1, 3, 7, 4097] {
+        let (config, backend, weights) = load_parts(open_device(), &gguf, piece_bytes);
+        let mut model = Model::new(config, backend, weights).expect("there is room for the cache");
+        assert_eq!(last_logits(&mut model, &tokens), expected, "pieces of {piece_bytes} bytes");
+    }
+}
+
+/// A head too large for one binding is split by rows; here into pieces of 60 and fewer.
+#[test]
+fn a_head_in_shards_gives_the_same_logits() {
+    let gguf = TinyModel::default().bytes();
+    let tokens = random_tokens(10);
+    let expected = last_logits(&mut load_model(&gguf), &tokens);
+
+    let (config, backend, mut weights) = load_parts(open_device(), &gguf, gguf.len());
+    let header = Header::parse(&gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
+    let info = header.tensor("output.weight").expect("the model has a head of its own");
+    let row_bytes = info.tensor_type.row_bytes(info.columns);
+    let head = Tensor::allocate(backend.device(), info, 60 * row_bytes + 8);
+    assert_eq!(head.shards.len(), info.rows.div_ceil(60));
+    head.upload(backend.device(), 0, &gguf[info.bytes.start as usize..info.bytes.end as usize]);
+    weights.output = head;
+    let mut model = Model::new(config, backend, weights).expect("there is room for the cache");
+    assert_eq!(last_logits(&mut model, &tokens), expected);
+}
+
+/// What a token costs besides its arithmetic: exact on any machine.
+#[test]
+fn a_decoded_token_is_one_pass_and_one_submission() {
+    let tiny = TinyModel::default();
+    let mut model = load_model(&tiny.bytes());
+    block_on(model.compile()).expect("the kernels are valid");
+    let vocabulary = model.config.dimensions.vocabulary as u64;
+    let sampler = Sampler::new(Sampling::greedy(), &[]).expect("greedy sampling is in range");
+    let (mut generator, _) =
+        block_on(Generator::start(&mut model, &random_tokens(20), sampler, || false)).expect("there is room");
+    block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
+    for token in 0..20 {
+        let before = generator.counters();
+        block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
+        let Counters { dispatches, passes, submits, bytes_read, bytes_written, bind_groups_created } =
+            generator.counters() - before;
+        // Embedding, norm and head; norm, three projections, rotation, attention and its output, norm, gate, up, their
+        // product and down in each layer.
+        assert_eq!(dispatches, 3 + 12 * tiny.layers as u64, "token {token}");
+        assert_eq!((passes, submits), (1, 1), "token {token}");
+        assert_eq!(bytes_read, 4 * vocabulary, "token {token}: one row of logits");
+        assert!(bytes_written <= 64, "token {token}: {bytes_written} bytes are written");
+        assert_eq!(bind_groups_created, 0, "token {token}");
+    }
+}

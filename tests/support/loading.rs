@@ -1,0 +1,74 @@
+//! From the bytes of a file to a model or an engine, without a disk.
+
+use std::ops::ControlFlow;
+
+use pollster::block_on;
+use qwisp::backend::gpu::GpuBackend;
+use qwisp::backend::gpu::device::Device;
+use qwisp::backend::gpu::tensor::Tensor;
+use qwisp::engine::Engine;
+use qwisp::fetch::Source;
+use qwisp::gguf::Header;
+use qwisp::load::{LoadOptions, load};
+use qwisp::model::{Config, Model, Weights};
+use qwisp::store::MemoryStore;
+
+use super::gpu::open_device;
+
+/// A file in memory.
+pub(crate) struct MemorySource<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> MemorySource<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+}
+
+impl Source for MemorySource<'_> {
+    fn total_bytes(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn validator(&self) -> Option<&str> {
+        None
+    }
+
+    async fn read(&mut self, buffer: &mut Vec<u8>) -> qwisp::Result<()> {
+        let rest = &self.bytes[self.position..];
+        let length = rest.len().min(buffer.capacity() - buffer.len());
+        buffer.extend_from_slice(&rest[..length]);
+        self.position += length;
+        Ok(())
+    }
+}
+
+/// Loads an engine from a good file.
+pub(crate) fn load_engine(gguf: &[u8], context_length: Option<usize>) -> Engine<GpuBackend> {
+    let options = LoadOptions { context_length, ..LoadOptions::default() };
+    let open = async || Ok(MemorySource::new(gguf));
+    let loaded = load(open_device(), "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(()));
+    block_on(loaded).expect("the file is good").engine
+}
+
+/// The parts of a model from a good file, its weights uploaded from pieces of `piece_bytes`.
+pub(crate) fn load_parts(device: Device, gguf: &[u8], piece_bytes: usize) -> (Config, GpuBackend, Weights<Tensor>) {
+    let header = Header::parse(gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
+    let config = Config::from_header(&header, None).expect("the metadata is good");
+    let mut backend = GpuBackend::new(device, config.dimensions.clone()).expect("the model is small enough");
+    let (weights, mut loader) =
+        Weights::allocate(&mut backend, &header, &config.dimensions).expect("the tensors are good");
+    for piece in gguf.chunks(piece_bytes) {
+        loader.feed(&mut backend, piece);
+    }
+    assert!(loader.is_complete());
+    (config, backend, weights)
+}
+
+/// A model from a good file.
+pub(crate) fn load_model(gguf: &[u8]) -> Model<GpuBackend> {
+    let (config, backend, weights) = load_parts(open_device(), gguf, gguf.len());
+    Model::new(config, backend, weights).expect("there is room for the cache")
+}
