@@ -21,7 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let device = Device::open().await?;
         let open = async || FileSource::open(Path::new(&model));
         let mut loaded =
-            load(device, "", &LoadOptions::default(), None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
+            load(device, "", &LoadOptions::default(), None::<&MemoryStore>, open, |_| ControlFlow::Continue(()))
+                .await?;
         loaded.engine.score(&ids, 1, 5).await
     })?;
     println!("{}", serde_json::to_string(&scores)?);

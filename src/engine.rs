@@ -185,7 +185,13 @@ impl<B: Backend> Engine<B> {
             }
             Err(error) if error.kind() == ErrorKind::Aborted => {
                 let timings = Timings { prefill_ms: milliseconds_since(started), ..Timings::default() };
-                return Ok(Reply { text: answer.text, thinking: String::new(), finish_reason: FinishReason::Abort, usage, timings });
+                return Ok(Reply {
+                    text: answer.text,
+                    thinking: String::new(),
+                    finish_reason: FinishReason::Abort,
+                    usage,
+                    timings,
+                });
             }
             Err(error) => return Err(error),
         };
@@ -277,8 +283,7 @@ impl<B: Backend> Engine<B> {
 
 fn score_token(id: u32, logprobs: &[f32], top_k: usize) -> Score {
     let logprob_of = |id: u32| TokenLogprob { id, logprob: logprobs[id as usize] };
-    let by_likelihood =
-        |a: &u32, b: &u32| logprobs[*b as usize].total_cmp(&logprobs[*a as usize]).then(a.cmp(b));
+    let by_likelihood = |a: &u32, b: &u32| logprobs[*b as usize].total_cmp(&logprobs[*a as usize]).then(a.cmp(b));
     let mut order: Vec<u32> = (0..logprobs.len() as u32).collect();
     let kept = top_k.min(order.len());
     if kept > 0 && kept < order.len() {

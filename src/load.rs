@@ -127,11 +127,10 @@ async fn load_records(
     on_progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Loaded> {
     let (total_bytes, from_cache) = (records.total_bytes(), records.are_stored());
-    let mut report = |phase, loaded_bytes| {
-        match on_progress(Progress { phase, loaded_bytes, total_bytes, from_cache }) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::new(ErrorKind::Aborted, "the caller aborted the loading")),
-        }
+    let mut report = |phase, loaded_bytes| match on_progress(Progress { phase, loaded_bytes, total_bytes, from_cache })
+    {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::new(ErrorKind::Aborted, "the caller aborted the loading")),
     };
     let phase = if from_cache { Phase::Upload } else { Phase::Download };
     report(phase, 0)?;
@@ -253,12 +252,8 @@ fn text_parts(metadata: &mut Metadata, dimensions: &Dimensions) -> Result<(Token
     let tokenizer = Tokenizer::new(vocabulary)?;
 
     let text_of = |token: &Option<(u32, String)>| token.as_ref().map(|(_, text)| text.clone());
-    let template = ChatTemplate::new(
-        &source,
-        tokenizer.special_tokens(),
-        text_of(&bos).as_deref(),
-        text_of(&eos).as_deref(),
-    )?;
+    let template =
+        ChatTemplate::new(&source, tokenizer.special_tokens(), text_of(&bos).as_deref(), text_of(&eos).as_deref())?;
     // Files disagree on which of these is the end of a turn; an instruction-tuned Qwen writes no other after one.
     let mut stop_tokens: Vec<u32> = [eos, eot].into_iter().flatten().map(|(id, _)| id).collect();
     stop_tokens.extend(["<|im_end|>", "<|endoftext|>"].into_iter().filter_map(|text| tokenizer.control_token(text)));

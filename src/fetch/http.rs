@@ -172,12 +172,7 @@ impl Source for HttpSource {
 
 /// Sends a GET request, with a range and a validator that the range holds for; fails for a status that tells nothing of
 /// the file. 416 does: there is nothing in that range.
-async fn request(
-    url: &str,
-    range: Option<String>,
-    validator: Option<&str>,
-    signal: &AbortSignal,
-) -> Result<Response> {
+async fn request(url: &str, range: Option<String>, validator: Option<&str>, signal: &AbortSignal) -> Result<Response> {
     let failed = |error: JsValue| failure(url, signal, "the file can't be fetched", &error);
     let headers = Headers::new().map_err(failed)?;
     if let Some(range) = &range {

@@ -72,7 +72,11 @@ impl Sampling {
                 return Err(Error::new(ErrorKind::InvalidArgument, "a sampling setting is out of range")
                     .at(name)
                     .got(value)
-                    .expected(if name == "topP" { "above 0, at most 1".to_string() } else { format!("{smallest} to {largest}") }));
+                    .expected(if name == "topP" {
+                        "above 0, at most 1".to_string()
+                    } else {
+                        format!("{smallest} to {largest}")
+                    }));
             }
         }
         Ok(())

@@ -121,7 +121,10 @@ impl Header {
 /// Refuses what can't be a GGUF file from its first eight bytes, so that a web page in a model's place is named as such.
 fn check_magic(prefix: &[u8]) -> Result<()> {
     let bad = |got: String| {
-        Error::new(ErrorKind::BadFile, "this is not a GGUF file").at("first bytes").got(got).expected("GGUF, version 2 or 3")
+        Error::new(ErrorKind::BadFile, "this is not a GGUF file")
+            .at("first bytes")
+            .got(got)
+            .expected("GGUF, version 2 or 3")
     };
     let Some(start) = prefix.get(..8) else {
         return Err(bad(format!("{} bytes in all", prefix.len())));
@@ -152,7 +155,9 @@ fn check_alignment(prefix: &[u8]) -> Result<()> {
     };
     let keys = prefix.windows(KEY.len()).enumerate().filter(|(_, window)| *window == KEY);
     if keys.map(|(start, _)| &prefix[start + KEY.len()..]).any(is_zero) {
-        return Err(Error::new(ErrorKind::BadFile, "tensors can't be aligned to nothing").at("general.alignment").got(0));
+        return Err(Error::new(ErrorKind::BadFile, "tensors can't be aligned to nothing")
+            .at("general.alignment")
+            .got(0));
     }
     Ok(())
 }
@@ -218,7 +223,12 @@ impl Metadata {
         convert(value).map(Some).ok_or_else(|| wrong_type(key, expected))
     }
 
-    fn take_array<T>(&mut self, key: &str, expected: &str, convert: impl Fn(Value) -> Option<T>) -> Result<Option<Vec<T>>> {
+    fn take_array<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        convert: impl Fn(Value) -> Option<T>,
+    ) -> Result<Option<Vec<T>>> {
         let Some(value) = self.0.remove(key) else { return Ok(None) };
         let Value::Array(values) = value else { return Err(wrong_type(key, expected)) };
         values.into_iter().map(convert).collect::<Option<Vec<T>>>().map(Some).ok_or_else(|| wrong_type(key, expected))

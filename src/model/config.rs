@@ -82,9 +82,9 @@ impl Config {
                 .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))
                 .expected("whole groups of query heads, and a multiple of 64 dimensions"));
         }
-        let embedding = header.tensor("token_embd.weight").ok_or_else(|| {
-            Error::new(ErrorKind::BadFile, "a tensor is missing").at("token_embd.weight")
-        })?;
+        let embedding = header
+            .tensor("token_embd.weight")
+            .ok_or_else(|| Error::new(ErrorKind::BadFile, "a tensor is missing").at("token_embd.weight"))?;
 
         let trained_context = size("context_length")?;
         let context = context.unwrap_or(trained_context.min(4096));

@@ -105,9 +105,12 @@ impl Store for IndexedDb {
         // The manifest first: at no moment does it promise records that are gone.
         for (name, query) in [
             (MANIFESTS, Query::Key(key.into())),
-            (RECORDS, Query::KeyRange(
-                KeyRange::bound(&record_key(key, 0), &record_key(key, u32::MAX), None, None).map_err(failure)?,
-            )),
+            (
+                RECORDS,
+                Query::KeyRange(
+                    KeyRange::bound(&record_key(key, 0), &record_key(key, u32::MAX), None, None).map_err(failure)?,
+                ),
+            ),
         ] {
             let (transaction, store) = self.begin(name, TransactionMode::ReadWrite)?;
             store.delete(query).map_err(failure)?.await.map_err(failure)?;

@@ -13,9 +13,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::AbortSignal;
 
 use self::convert::{from_js, to_js, to_js_error};
+use crate::backend::Counters;
 use crate::backend::gpu::GpuBackend;
 use crate::backend::gpu::device::Device;
-use crate::backend::Counters;
 use crate::engine::{ChatOptions, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::HttpSource;

@@ -94,8 +94,7 @@ impl Activations {
                 mapped_at_creation: false,
             })
         };
-        let rows =
-            |label, columns: usize| buffer(label, MAX_PASS_TOKENS * columns * size_of::<f32>(), Usage::STORAGE);
+        let rows = |label, columns: usize| buffer(label, MAX_PASS_TOKENS * columns * size_of::<f32>(), Usage::STORAGE);
         let step = |label| buffer(label, size_of::<Step>(), Usage::UNIFORM | Usage::COPY_DST);
         let table = rotations(dimensions);
         let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
@@ -129,7 +128,8 @@ impl GpuBackend {
         let limit_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(MAX_BINDING_BYTES);
         let Dimensions { hidden, feed_forward, heads, kv_heads, head_dim, vocabulary, context, .. } = dimensions;
         // A file may claim anything, and sizes are of 32 bits in a browser.
-        let product = |factors: &[usize]| factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64));
+        let product =
+            |factors: &[usize]| factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64));
         let largest_bytes = [
             ("a layer's keys", product(&[kv_heads, context, head_dim, 2])),
             ("the rotary table", product(&[context, head_dim, 4])),
@@ -176,7 +176,13 @@ impl GpuBackend {
     }
 
     /// residual += weight · input, for the rows of the pass.
-    fn add_to_residual(recorder: &mut Recorder, activations: &Activations, step: Step, weight: &Tensor, input: &wgpu::Buffer) {
+    fn add_to_residual(
+        recorder: &mut Recorder,
+        activations: &Activations,
+        step: Step,
+        weight: &Tensor,
+        input: &wgpu::Buffer,
+    ) {
         MatMul {
             step: &activations.step,
             weights: weight,

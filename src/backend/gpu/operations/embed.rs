@@ -32,8 +32,7 @@ impl Embed<'_> {
 
     /// The kernel for a shard of `rows` rows.
     pub fn variant(format: TensorType, columns: usize, first_row: usize, rows: usize) -> Variant {
-        let constants =
-            vec![("COLUMNS", columns.into()), ("FIRST_ROW", first_row.into()), ("ROWS", rows.into())];
+        let constants = vec![("COLUMNS", columns.into()), ("FIRST_ROW", first_row.into()), ("ROWS", rows.into())];
         Variant { format: Some(format), ..Variant::new("embed", constants) }
     }
 }
