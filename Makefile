@@ -54,4 +54,4 @@ endif
 
 clean: ## Delete what was built; models/, .tools/ and node_modules/ stay
 	cargo clean
-	rm -rf dist test-results
+	rm -rf dist

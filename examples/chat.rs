@@ -7,22 +7,22 @@
 //! Further options: `--system TEXT`, `--max-tokens N`, `--temperature T` (0 takes the most likely token),
 //! `--repetition-penalty R`, `--seed N`, `--context N`.
 
+mod common;
+
 use std::error::Error;
 use std::io::{BufRead as _, Write as _};
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use qwisp::backend::gpu::{GpuBackend, device::Device};
+use qwisp::backend::gpu::GpuBackend;
 use qwisp::engine::{ChatOptions, Engine};
-use qwisp::fetch::FileSource;
 use qwisp::generate::Sampling;
-use qwisp::load::{LoadOptions, load};
-use qwisp::store::MemoryStore;
 use qwisp::text::{Message, Role};
+
+use self::common::load_engine;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
-    let mut engine = pollster::block_on(load_engine(&arguments))?;
+    let mut engine = pollster::block_on(load_engine(&arguments.model, arguments.context))?;
 
     let mut messages: Vec<Message> =
         arguments.system.iter().map(|system| Message::new(Role::System, system.as_str())).collect();
@@ -33,15 +33,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         answer(&mut engine, &mut messages, &line?, &arguments)?;
     }
     Ok(())
-}
-
-async fn load_engine(arguments: &Arguments) -> qwisp::Result<Engine<GpuBackend>> {
-    let device = Device::open().await?;
-    eprintln!("on {}", device.adapter_name);
-    let options = LoadOptions { context_length: arguments.context, ..LoadOptions::default() };
-    let open = async || FileSource::open(&arguments.model);
-    let loaded = load(device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
-    Ok(loaded.engine)
 }
 
 /// Answers one prompt on standard output, and adds both to the conversation.

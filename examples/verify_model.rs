@@ -11,19 +11,19 @@
 //! margin between the first and the second is over 0.1, and the log-probabilities of the chosen tokens differ by at most
 //! 0.01 on average, which leaves room for a KV cache in f16.
 
+mod common;
+
 use std::error::Error;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use qwisp::backend::gpu::{GpuBackend, device::Device};
+use qwisp::backend::gpu::GpuBackend;
 use qwisp::engine::{ChatOptions, Engine};
-use qwisp::fetch::FileSource;
-use qwisp::load::{LoadOptions, load};
-use qwisp::store::MemoryStore;
 use qwisp::text::Message;
 use serde::Deserialize;
+
+use self::common::load_engine;
 
 /// The case that takes long, and its flag.
 const LONG_CONTEXT: &str = "long-context";
@@ -68,7 +68,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let (model, golden, long_context) = arguments()?;
     let mut cases: Vec<Case> = serde_json::from_slice(&std::fs::read(golden)?)?;
     cases.retain(|case| long_context || case.name != LONG_CONTEXT);
-    let mut engine = pollster::block_on(load_engine(model))?;
+    if cases.is_empty() || cases.iter().any(|case| case.steps.is_empty()) {
+        return Err("the golden file has no cases, or one without steps: nothing would be verified".into());
+    }
+    let mut engine = pollster::block_on(load_engine(&model, None))?;
 
     println!("| case | prompt | ids | tokens | decided | wrong | mean difference | largest | seconds | |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
@@ -96,22 +99,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn load_engine(model: PathBuf) -> qwisp::Result<Engine<GpuBackend>> {
-    let device = Device::open().await?;
-    println!("{} on {}\n", model.display(), device.adapter_name);
-    let open = async || FileSource::open(&model);
-    let loaded =
-        load(device, "", &LoadOptions::default(), None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
-    Ok(loaded.engine)
-}
-
 async fn compare(engine: &mut Engine<GpuBackend>, case: &Case) -> qwisp::Result<Outcome> {
     let prompt_is_same = engine.prompt_text(&case.messages)? == case.prompt;
     let ids_are_same = engine.prompt_tokens(&case.messages, &ChatOptions::default())? == case.prompt_ids;
 
     let mut ids = case.prompt_ids.clone();
     ids.extend(case.steps.iter().map(|step| step.id));
-    let scores = engine.score(&ids, case.prompt_ids.len(), 1).await?;
+    let scores = engine.score(&ids, case.prompt_ids.len(), 1, || false).await?;
 
     let mut outcome = Outcome {
         prompt_is_same,

@@ -9,6 +9,12 @@ use crate::generate::{Generator, Sampler, Sampling, StopStrings, log_probabiliti
 use crate::model::Model;
 use crate::text::{ChatTemplate, Message, TemplateOptions, TextStream, Tokenizer};
 
+/// More bytes than any token of a Qwen stands for; its longest are runs of 128 spaces.
+const LONGEST_TOKEN_BYTES: usize = 256;
+
+/// The most alternatives that [`Engine::score`] gives for a position.
+pub const MAX_SCORE_TOP_K: usize = 1000;
+
 /// A model, its tokenizer and its chat template.
 pub struct Engine<B: Backend> {
     model: Model<B>,
@@ -147,12 +153,25 @@ impl<B: Backend> Engine<B> {
     /// # Errors
     /// Those of [`ChatTemplate::render`].
     pub fn prompt_tokens(&self, messages: &[Message], options: &ChatOptions) -> Result<Vec<u32>> {
+        // A text that can't fit is refused before it is copied and taken apart: that would cost many times its size.
+        let content_bytes: usize = messages.iter().map(|message| message.content.len()).sum();
+        let limit_bytes = self.model.config.dimensions.context * LONGEST_TOKEN_BYTES;
+        if content_bytes > limit_bytes {
+            return Err(Error::new(ErrorKind::ContextFull, "the conversation is longer than the context")
+                .at("messages")
+                .got(format!("{content_bytes} bytes"))
+                .expected(format!(
+                    "{} tokens, which are fewer than {limit_bytes} bytes",
+                    self.model.config.dimensions.context
+                )));
+        }
         let options = TemplateOptions { enable_thinking: options.thinking, ..TemplateOptions::default() };
         self.tokenizer.encode_prompt(&self.template.render(messages, &options)?)
     }
 
-    /// Answers a conversation. `on_text` gets the answer piece by piece, in whole characters; `aborted` is asked
-    /// before each token, and an aborted answer ends with what there is so far.
+    /// Answers a conversation. `on_text` gets the answer piece by piece, in whole characters; where an answer is cut
+    /// within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
+    /// token of the answer; an aborted answer ends with what there is so far.
     ///
     /// # Errors
     /// `context-full` for a conversation longer than the context, `invalid-argument` for options out of range, and
@@ -178,12 +197,15 @@ impl<B: Backend> Engine<B> {
 
         let mut answer = Answer::new(options.stop.clone());
         let mut usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
-        let mut generator = match Generator::start(&mut self.model, &prompt, sampler, &aborted).await {
+        let choices = self.tokenizer.len();
+        let mut generator = match Generator::start(&mut self.model, &prompt, sampler, choices, &aborted).await {
             Ok((generator, cached)) => {
                 usage.cached_tokens = cached;
                 generator
             }
             Err(error) if error.kind() == ErrorKind::Aborted => {
+                let prefill = self.model.counters() - counters_before;
+                self.counters = ReplyCounters { prefill, decode: Counters::default() };
                 let timings = Timings { prefill_ms: milliseconds_since(started), ..Timings::default() };
                 return Ok(Reply {
                     text: answer.text,
@@ -207,7 +229,8 @@ impl<B: Backend> Engine<B> {
                 break FinishReason::Stop;
             }
             usage.completion_tokens += 1;
-            if answer.push(&self.tokenizer.token_bytes(token)?, &mut on_text) {
+            // A control token that doesn't end the turn is structure, not text.
+            if !self.tokenizer.is_control(token) && answer.push(&self.tokenizer.token_bytes(token)?, &mut on_text) {
                 break FinishReason::Stop;
             }
             if options.max_tokens == Some(usage.completion_tokens) || !generator.has_room() {
@@ -236,9 +259,22 @@ impl<B: Backend> Engine<B> {
     /// with the `top_k` most likely tokens in its place.
     ///
     /// # Errors
-    /// `context-full` for more tokens than the context, `invalid-argument` for a `from` outside `ids` or an id outside
-    /// the vocabulary, and what the device reports.
-    pub async fn score(&mut self, ids: &[u32], from: usize, top_k: usize) -> Result<Vec<Score>> {
+    /// `context-full` for more tokens than the context, `invalid-argument` for a `from` outside `ids`, an id outside the
+    /// vocabulary or a `top_k` over [`MAX_SCORE_TOP_K`], `aborted` when `aborted` says so between passes, and what the
+    /// device reports.
+    pub async fn score(
+        &mut self,
+        ids: &[u32],
+        from: usize,
+        top_k: usize,
+        aborted: impl Fn() -> bool,
+    ) -> Result<Vec<Score>> {
+        if top_k > MAX_SCORE_TOP_K {
+            return Err(Error::new(ErrorKind::InvalidArgument, "these are too many alternatives")
+                .at("topK")
+                .got(top_k)
+                .expected(format!("at most {MAX_SCORE_TOP_K}")));
+        }
         if from == 0 || from >= ids.len() {
             return Err(Error::new(ErrorKind::InvalidArgument, "there is nothing to score from this position on")
                 .at("from")
@@ -260,13 +296,16 @@ impl<B: Backend> Engine<B> {
         // The logits after position `from - 1` are the first that are wanted.
         let first = from - 1;
         if first > 0 {
-            prefill(&mut self.model, &ids[..first], || false).await?;
+            prefill(&mut self.model, &ids[..first], &aborted).await?;
         }
         self.model.cache().truncate(first);
 
         let mut scores = Vec::with_capacity(ids.len() - from);
         let mut position = first;
         for pass in ids[first..ids.len() - 1].chunks(MAX_PASS_TOKENS) {
+            if aborted() {
+                return Err(Error::new(ErrorKind::Aborted, "the caller aborted the scoring"));
+            }
             self.model.forward(pass)?;
             for first_row in (0..pass.len()).step_by(MAX_LOGIT_ROWS) {
                 let rows = MAX_LOGIT_ROWS.min(pass.len() - first_row);
@@ -320,19 +359,43 @@ impl Answer {
 
     /// Shows what was held back when nothing more comes.
     fn finish(&mut self, on_text: &mut impl FnMut(&str)) {
-        let rest = std::mem::take(&mut self.characters).finish();
-        let (shown, stop) = self.stop_strings.push(&rest);
-        self.show(&shown, on_text);
-        if !stop {
-            let held_back = std::mem::take(&mut self.stop_strings).finish();
-            self.show(&held_back, on_text);
-        }
+        let held_back = std::mem::take(&mut self.stop_strings).finish();
+        self.show(&held_back, on_text);
     }
 
     fn show(&mut self, text: &str, on_text: &mut impl FnMut(&str)) {
         if !text.is_empty() {
             self.text.push_str(text);
             on_text(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_cut_within_a_character_ends_before_it() {
+        let wave = "\u{1f44b}".as_bytes();
+        let cases = [
+            ("whole characters", "", [b"a", wave], "a\u{1f44b}"),
+            ("half a character", "", [b"a", &wave[..2]], "a"),
+            ("half a character after a stop string", "b", [b"ab", &wave[..2]], "a"),
+            ("half a stop string", "bc", [b"a", b"b"], "ab"),
+        ];
+        for (name, stop, tokens, expected) in cases {
+            let mut shown = String::new();
+            let mut on_text = |text: &str| shown.push_str(text);
+            let mut answer = Answer::new(vec![stop.to_string()]);
+            for token in tokens {
+                if answer.push(token, &mut on_text) {
+                    break;
+                }
+            }
+            answer.finish(&mut on_text);
+            assert_eq!(answer.text, expected, "{name}");
+            assert_eq!(shown, expected, "{name}");
         }
     }
 }

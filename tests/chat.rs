@@ -7,7 +7,7 @@ use pollster::block_on;
 use qwisp::ErrorKind;
 use qwisp::backend::Counters;
 use qwisp::backend::gpu::GpuBackend;
-use qwisp::engine::{ChatOptions, Engine, FinishReason, Reply};
+use qwisp::engine::{ChatOptions, Engine, FinishReason, MAX_SCORE_TOP_K, Reply};
 use qwisp::generate::{Sampling, log_probabilities};
 use qwisp::text::{Message, Role};
 
@@ -208,8 +208,8 @@ fn scores_are_the_log_softmax_of_the_reference() {
     assert!(ids.len() > 64 + 8, "more than one pass, and than the logits that are read at once");
     let logits = Qwen2::new(&tiny).logits(&ids);
     let reference: Vec<Vec<f64>> = logits.iter().map(|logits| log_softmax(logits)).collect();
-    for (from, top_k) in [(2, 0), (1, 3), (70, 1), (ids.len() - 1, 5), (5, 100_000)] {
-        let scores = block_on(engine.score(&ids, from, top_k)).expect("the engine scores");
+    for (from, top_k) in [(2, 0), (1, 3), (70, 1), (ids.len() - 1, 5), (5, 1000)] {
+        let scores = block_on(engine.score(&ids, from, top_k, || false)).expect("the engine scores");
         assert_eq!(scores.len(), ids.len() - from);
         for (index, score) in scores.iter().enumerate() {
             let expected = &reference[from + index - 1];
@@ -255,9 +255,13 @@ fn what_cannot_be_scored_is_an_error() {
         ("too many tokens", &too_long, 1, ErrorKind::ContextFull),
     ];
     for (name, ids, from, kind) in cases {
-        let error = block_on(engine.score(ids, from, 1)).expect_err(name);
+        let error = block_on(engine.score(ids, from, 1, || false)).expect_err(name);
         assert_eq!(error.kind(), kind, "{name}: {error}");
     }
+    let error = block_on(engine.score(&[1, 2], 1, MAX_SCORE_TOP_K + 1, || false)).expect_err("too many alternatives");
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    let error = block_on(engine.score(&[1, 2], 1, 1, || true)).expect_err("aborted");
+    assert_eq!(error.kind(), ErrorKind::Aborted);
     let longest = &too_long[..CONTEXT + 1];
-    assert_eq!(block_on(engine.score(longest, CONTEXT, 1)).expect("the last token needs no place").len(), 1);
+    assert_eq!(block_on(engine.score(longest, CONTEXT, 1, || false)).expect("the last token needs no place").len(), 1);
 }

@@ -102,7 +102,7 @@ fn the_first_load_fills_the_store_and_the_second_needs_nothing_else() {
     assert_eq!(reports, expected_reports(Phase::Download, false));
     assert_eq!(
         block_on(store.manifest(URL)).expect("the store works"),
-        Some(Manifest { total_bytes, record_bytes: RECORD_BYTES as u32, sha256: sha256(&file), validator: None })
+        Some(Manifest { total_bytes, record_bytes: RECORD_BYTES as u32, sha256: sha256(&file) })
     );
 
     let (loaded, reports) = load_from(&device, &options, &store, not_needed);
@@ -212,6 +212,29 @@ fn a_stored_file_with_another_hash_than_is_wanted_is_fetched_again() {
 }
 
 #[test]
+fn a_download_that_replaces_a_stored_file_and_breaks_off_leaves_no_mixture() {
+    let (device, store, old) = (open_device(), MemoryStore::default(), file());
+    load_from(&device, &LoadOptions::default(), &store, async || Ok(MemorySource::new(&old))).0.expect("a good file");
+    let new = TinyModel { seed: 2, layers: 4, tensor_type: Some(GgmlDType::F32), ..TinyModel::default() }.bytes();
+    let breaks_off = async || {
+        let failure = Some(Error::new(ErrorKind::Network, "the connection was lost"));
+        Ok(BrokenSource { source: MemorySource::new(&new), good_bytes: 2 * RECORD_BYTES, failure })
+    };
+    let error = error_of(load_from(&device, &with_sha256(&sha256(&new)), &store, breaks_off).0);
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(has_nothing(&store), "records of one version under the manifest of another would load as garbage");
+}
+
+#[test]
+fn what_is_no_hash_is_refused_before_anything_is_fetched() {
+    let (device, store) = (open_device(), MemoryStore::default());
+    for sha256 in ["", "abc", &"g".repeat(64), &"0".repeat(63)] {
+        let error = error_of(load_from(&device, &with_sha256(sha256), &store, not_needed).0);
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+}
+
+#[test]
 fn a_caller_can_abort_in_every_phase() {
     let (device, file) = (open_device(), file());
     let source = async || Ok(MemorySource::new(&file));
@@ -233,7 +256,8 @@ fn a_caller_can_abort_in_every_phase() {
         let loaded = block_on(load(device.clone(), URL, &options, Some(store), source, on_progress));
         assert_eq!(error_of(loaded).kind(), ErrorKind::Aborted, "{last:?}");
         // What was verified before stays.
-        assert_eq!(is_complete(store), matches!(last, Phase::Compile | Phase::Upload), "{last:?}");
+        let verified = matches!(last, Phase::Compile | Phase::Upload);
+        assert!(if verified { is_complete(store) } else { has_nothing(store) }, "{last:?}");
     }
 }
 
@@ -263,10 +287,6 @@ impl Source for BrokenSource<'_> {
         self.source.total_bytes()
     }
 
-    fn validator(&self) -> Option<&str> {
-        None
-    }
-
     async fn read(&mut self, buffer: &mut Vec<u8>) -> qwisp::Result<()> {
         let mut good = Vec::with_capacity(self.good_bytes.min(buffer.capacity()));
         self.source.read(&mut good).await?;
@@ -280,7 +300,7 @@ impl Source for BrokenSource<'_> {
 }
 
 #[test]
-fn a_source_that_breaks_off_is_an_error_and_leaves_no_complete_file() {
+fn a_source_that_breaks_off_is_an_error_and_leaves_nothing_behind() {
     let (device, file) = (open_device(), file());
     let network = || Error::new(ErrorKind::Network, "the connection was lost");
     for (name, good_bytes, failure, kind) in [
@@ -294,7 +314,7 @@ fn a_source_that_breaks_off_is_an_error_and_leaves_no_complete_file() {
         let open = async || Ok(BrokenSource { source: MemorySource::new(&file), good_bytes, failure: failure.take() });
         let error = error_of(load_from(&device, &LoadOptions::default(), &store, open).0);
         assert_eq!(error.kind(), kind, "{name}: {error}");
-        assert!(!is_complete(&store), "{name}");
+        assert!(has_nothing(&store), "{name}");
 
         let (loaded, _) = load_from(&device, &LoadOptions::default(), &store, async || Ok(MemorySource::new(&file)));
         assert!(loaded.expect("the next attempt succeeds").stored, "{name}");

@@ -195,8 +195,9 @@ fn a_decoded_token_is_one_pass_and_one_submission() {
     block_on(model.compile()).expect("the kernels are valid");
     let vocabulary = model.config.dimensions.vocabulary as u64;
     let sampler = Sampler::new(Sampling::greedy(), &[]).expect("greedy sampling is in range");
+    let choices = model.config.dimensions.vocabulary;
     let (mut generator, _) =
-        block_on(Generator::start(&mut model, &random_tokens(20), sampler, || false)).expect("there is room");
+        block_on(Generator::start(&mut model, &random_tokens(20), sampler, choices, || false)).expect("there is room");
     block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
     for token in 0..20 {
         let before = generator.counters();

@@ -22,6 +22,7 @@ fn dequantize4(quad: u32) -> vec4<f32> {
     let group = (quad >> 3u) & 7u;
     let word = word_at(block + 16u + (group >> 1u) * 32u + (quad & 7u) * 4u);
     let nibbles = (word >> ((group & 1u) * 4u)) & 0x0f0f0f0fu;
-    let scales = unpack2x16float(word_at(block)) * scale_and_minimum(block + 4u, group);
+    let halves = word_at(block);
+    let scales = vec2<f32>(half_to_float(halves), half_to_float(halves >> 16u)) * scale_and_minimum(block + 4u, group);
     return scales.x * bytes_to_floats(nibbles) - scales.y;
 }

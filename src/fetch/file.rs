@@ -33,10 +33,6 @@ impl Source for FileSource {
         self.total_bytes
     }
 
-    fn validator(&self) -> Option<&str> {
-        None
-    }
-
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
         let wanted = (buffer.capacity() - buffer.len()) as u64;
         (&mut self.file).take(wanted).read_to_end(buffer).map_err(|error| unreadable(&self.path, error))?;

@@ -17,6 +17,7 @@ pub struct HttpSource {
     url: String,
     signal: AbortSignal,
     total_bytes: u64,
+    /// What names this version of the file: the rest must be of the same.
     validator: Option<String>,
     reader: ReadableStreamDefaultReader,
     /// Bytes that came and weren't asked for yet.
@@ -39,6 +40,7 @@ impl HttpSource {
         };
         if response.status() == 206 && total_bytes.is_none() {
             // Another origin may hide Content-Range. A plain answer always shows its length.
+            cancel(&body(url, &response)?);
             response = request(url, None, None, &signal).await?;
         }
         if response.status() == 200 && header(&response, "content-encoding").is_none() {
@@ -109,22 +111,13 @@ impl HttpSource {
 
 impl Drop for HttpSource {
     fn drop(&mut self) {
-        // Whatever still comes is not wanted. A stream that broke off can't be cancelled, and the browser would report
-        // that as an unhandled rejection if nobody looked at it.
-        let cancelled = JsFuture::from(self.reader.cancel());
-        wasm_bindgen_futures::spawn_local(async move {
-            let _ = cancelled.await;
-        });
+        cancel(&self.reader);
     }
 }
 
 impl Source for HttpSource {
     fn total_bytes(&self) -> u64 {
         self.total_bytes
-    }
-
-    fn validator(&self) -> Option<&str> {
-        self.validator.as_deref()
     }
 
     async fn read(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
@@ -211,6 +204,16 @@ fn body(url: &str, response: &Response) -> Result<ReadableStreamDefaultReader> {
     let stream =
         response.body().ok_or_else(|| Error::new(ErrorKind::Network, "the server's answer is empty").at(url))?;
     Ok(stream.get_reader().unchecked_into())
+}
+
+/// Whatever still comes is not wanted.
+fn cancel(reader: &ReadableStreamDefaultReader) {
+    // A stream that broke off can't be cancelled, and the browser would report that as an unhandled rejection if nobody
+    // looked at it.
+    let cancelled = JsFuture::from(reader.cancel());
+    wasm_bindgen_futures::spawn_local(async move {
+        let _ = cancelled.await;
+    });
 }
 
 /// The first byte and the length of the file from `Content-Range: bytes first-last/length`.

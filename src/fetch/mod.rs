@@ -18,9 +18,6 @@ pub trait Source {
     /// How long the file is.
     fn total_bytes(&self) -> u64;
 
-    /// What names this version of the file at its source, an ETag for instance.
-    fn validator(&self) -> Option<&str>;
-
     /// Fills `buffer` with the next bytes, as many as it has capacity for; fewer only at the end of the file.
     ///
     /// # Errors

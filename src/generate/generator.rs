@@ -5,8 +5,8 @@ use crate::backend::{Backend, Counters, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Model;
 
-/// Makes the KV cache hold exactly `tokens` but for the last few, which it computes in passes; what the cache shares
-/// with `tokens` at the start is kept. Afterwards the logits of the last token can be asked for.
+/// Makes the KV cache hold exactly `tokens`: keeps what it shares with them at the start, and computes the rest in
+/// passes. Afterwards the logits of the last token can be asked for.
 ///
 /// Returns how many tokens were in the cache already.
 ///
@@ -46,13 +46,15 @@ pub async fn prefill<B: Backend>(model: &mut Model<B>, tokens: &[u32], aborted: 
 pub struct Generator<'a, B: Backend> {
     model: &'a mut Model<B>,
     sampler: Sampler,
-    /// The row of the last pass whose logits come next; `None` before the first token is computed.
+    /// Tokens that can be chosen: the vocabulary without the rows that pad the head.
+    choices: usize,
+    /// The row of the last pass whose logits come next.
     last_row: usize,
 }
 
 impl<'a, B: Backend> Generator<'a, B> {
     /// Reads `prompt`, as [`prefill`] does, and gives a generator of what follows, with the number of tokens that
-    /// were in the cache already.
+    /// were in the cache already. It chooses among the first `choices` tokens.
     ///
     /// # Errors
     /// Those of [`prefill`].
@@ -60,11 +62,12 @@ impl<'a, B: Backend> Generator<'a, B> {
         model: &'a mut Model<B>,
         prompt: &[u32],
         sampler: Sampler,
+        choices: usize,
         aborted: impl Fn() -> bool,
     ) -> Result<(Self, usize)> {
         let cached = prefill(model, prompt, aborted).await?;
         let last_row = (prompt.len() - cached - 1) % MAX_PASS_TOKENS;
-        Ok((Self { model, sampler, last_row }, cached))
+        Ok((Self { model, sampler, choices, last_row }, cached))
     }
 
     /// Chooses the next token. It is computed only by [`advance`](Self::advance): a last token needs none.
@@ -73,6 +76,7 @@ impl<'a, B: Backend> Generator<'a, B> {
     /// What the device reports.
     pub async fn next_token(&mut self) -> Result<u32> {
         let mut logits = self.model.logits(self.last_row, 1).await?;
+        logits.truncate(self.choices);
         Ok(self.sampler.sample(&mut logits))
     }
 

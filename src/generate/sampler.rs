@@ -19,7 +19,7 @@ pub struct Sampling {
     pub top_k: usize,
     /// Keeps the fewest most likely tokens whose probabilities sum to at least this. 0 < `top_p` ≤ 1, default 0.8.
     pub top_p: f32,
-    /// Keeps the tokens whose probability is at least this part of the largest. 0 ≤ `min_p` < 1, default 0.
+    /// Keeps the tokens whose probability is at least this part of the largest. 0 ≤ `min_p` ≤ 1, default 0.
     pub min_p: f32,
     /// Divides the positive and multiplies the negative logits of tokens that occurred in prompt or answer (Keskar et
     /// al., "CTRL", 2019). At least 0.01, default 1: off.
@@ -125,7 +125,7 @@ impl Sampler {
     fn draw(&mut self, logits: &[f32]) -> u32 {
         let Sampling { temperature, top_k, top_p, min_p, .. } = self.sampling;
         let mut candidates: Vec<(u32, f32)> =
-            logits.iter().enumerate().map(|(token, &logit)| (token as u32, logit / temperature)).collect();
+            logits.iter().enumerate().map(|(token, &logit)| (token as u32, logit)).collect();
         // Most likely first; of equally likely ones the first in the vocabulary, so that a seed always means the same.
         let by_likelihood = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         if top_k > 0 && top_k < candidates.len() {
@@ -136,7 +136,8 @@ impl Sampler {
 
         let largest = candidates[0].1;
         for (_, weight) in &mut candidates {
-            *weight = (*weight - largest).exp();
+            // The difference first: divided by a tiny temperature alone, logits would overflow.
+            *weight = ((*weight - largest) / temperature).exp();
         }
         let total: f32 = candidates.iter().map(|(_, weight)| weight).sum();
         let mut kept = candidates.len();
@@ -201,9 +202,10 @@ mod tests {
     #[test]
     fn draws_follow_the_softmax_of_the_filtered_logits() {
         let logits = [0.4f32.ln(), 0.3f32.ln(), 0.2f32.ln(), 0.1f32.ln()];
-        let cases: [(&str, Sampling, [f32; 4]); 7] = [
+        let cases: [(&str, Sampling, [f32; 4]); 8] = [
             ("plain", plain(), [0.4, 0.3, 0.2, 0.1]),
             ("temperature 0", Sampling { temperature: 0.0, ..plain() }, [1.0, 0.0, 0.0, 0.0]),
+            ("almost temperature 0", Sampling { temperature: 1e-40, ..plain() }, [1.0, 0.0, 0.0, 0.0]),
             ("temperature 0.5", Sampling { temperature: 0.5, ..plain() }, [0.533, 0.3, 0.133, 0.033]),
             ("top-k 2", Sampling { top_k: 2, ..plain() }, [0.571, 0.429, 0.0, 0.0]),
             ("top-p 0.6", Sampling { top_p: 0.6, ..plain() }, [0.571, 0.429, 0.0, 0.0]),

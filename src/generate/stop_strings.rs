@@ -19,7 +19,7 @@ impl StopStrings {
         let first = self.strings.iter().filter_map(|string| self.held_back.find(string.as_str())).min();
         if let Some(start) = first {
             self.held_back.truncate(start);
-            return (std::mem::take(&mut self.held_back), true);
+            return (std::mem::take(&mut self.held_back), true); // nothing is held back any more
         }
         let held_bytes = self.strings.iter().map(|string| overlap_bytes(&self.held_back, string)).max().unwrap_or(0);
         let later = self.held_back.split_off(self.held_back.len() - held_bytes);

@@ -88,11 +88,11 @@ impl Config {
 
         let trained_context = size("context_length")?;
         let context = context.unwrap_or(trained_context.min(4096));
-        if context == 0 || context > trained_context {
+        if !(2..=trained_context).contains(&context) {
             return Err(Error::new(ErrorKind::InvalidArgument, "the context length is out of range")
                 .at("contextLength")
                 .got(context)
-                .expected(format!("1 to {trained_context}, which the model was trained for")));
+                .expected(format!("2 to {trained_context}, which the model was trained for")));
         }
         Ok(Self {
             name: metadata.string("general.name")?.unwrap_or_else(|| architecture.clone()),

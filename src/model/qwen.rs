@@ -72,7 +72,7 @@ impl<B: Backend> Model<B> {
         backend.head(&weights.output_norm, &weights.output, first_row, rows);
         let logits = backend.read_logits().await?;
         if let Some(broken) = logits.iter().find(|logit| !logit.is_finite()) {
-            return Err(Error::new(ErrorKind::DeviceLost, "the device computes wrongly")
+            return Err(Error::new(ErrorKind::DeviceLost, "the device computes wrongly, or the file is damaged")
                 .at("logits")
                 .got(broken)
                 .expected("finite numbers"));

@@ -26,8 +26,6 @@ pub struct Manifest {
     pub record_bytes: u32,
     /// The SHA-256 of the whole file, in hexadecimal.
     pub sha256: String,
-    /// What names this version of the file at its source.
-    pub validator: Option<String>,
 }
 
 /// A place that keeps files in records, under a key: the URL they came from.

@@ -142,8 +142,14 @@ impl WasmEngine {
     }
 
     /// Teacher forcing: [`Engine::score`].
-    pub async fn score(&mut self, ids: Vec<u32>, from: usize, top_k: usize) -> std::result::Result<JsValue, JsValue> {
-        let scores = self.engine.score(&ids, from, top_k).await.map_err(to_js_error)?;
+    pub async fn score(
+        &mut self,
+        ids: Vec<u32>,
+        from: usize,
+        top_k: usize,
+        signal: AbortSignal,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let scores = self.engine.score(&ids, from, top_k, || signal.aborted()).await.map_err(to_js_error)?;
         to_js(&scores).map_err(to_js_error)
     }
 
@@ -214,7 +220,7 @@ impl WasmEngine {
         let chat_options: ChatOptions = from_js("options", options.clone())?;
         let mut sampling: Sampling = from_js("options", options.clone())?;
         let seed = js_sys::Reflect::get(&options, &"seed".into()).unwrap_or_default();
-        if seed.is_undefined() || seed.is_null() {
+        if seed.is_undefined() {
             sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
         }
         let on_text = |text: &str| {

@@ -150,7 +150,7 @@ fn a_matrix_in_shards_gives_the_same_as_in_one_piece() {
     }
 }
 
-/// The head of the 0.5B model: more than one binding of core WebGPU holds, and more rows than a dimension of a dispatch.
+/// The head of the 0.5B model: more than one binding of core WebGPU holds.
 #[test]
 fn the_product_with_a_whole_vocabulary_is_right() {
     let mut gpu = Gpu::open();

@@ -32,10 +32,6 @@ impl Source for MemorySource<'_> {
         self.bytes.len() as u64
     }
 
-    fn validator(&self) -> Option<&str> {
-        None
-    }
-
     async fn read(&mut self, buffer: &mut Vec<u8>) -> qwisp::Result<()> {
         let rest = &self.bytes[self.position..];
         let length = rest.len().min(buffer.capacity() - buffer.len());

@@ -65,6 +65,8 @@ pub(crate) struct TinyModel {
     pub(crate) tensor_type: Option<GgmlDType>,
     /// Whether the token embedding is the head, too, instead of a matrix of its own.
     pub(crate) tied_head: bool,
+    /// Bytes of a tensor in front of all others that the model has no use for: makes a file of any size. A multiple of 4.
+    pub(crate) padding_bytes: usize,
     /// What the weights depend on.
     pub(crate) seed: u64,
 }
@@ -82,6 +84,7 @@ impl Default for TinyModel {
             context: 512,
             tensor_type: None,
             tied_head: false,
+            padding_bytes: 0,
             seed: 1,
         }
     }
@@ -174,6 +177,11 @@ impl TinyModel {
         let random = &mut Random::new(self.seed);
         let (query_rows, key_rows) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
         let mut tensors = Vec::new();
+        if self.padding_bytes > 0 {
+            let values = vec![0.0; self.padding_bytes / size_of::<f32>()];
+            let columns = values.len();
+            tensors.push(("padding.weight".to_string(), quantize(values, &[columns], GgmlDType::F32)));
+        }
         let mut add = |name: String, tensor| tensors.push((name, tensor));
 
         add("token_embd.weight".to_string(), self.embedding(random));

@@ -209,7 +209,15 @@ impl Backend for GpuBackend {
                 .got(format!("{} columns", info.columns))
                 .expected("a multiple of 32"));
         }
-        Ok(Tensor::allocate(self.device(), info, MAX_BINDING_BYTES))
+        let tensor = Tensor::allocate(self.device(), info, MAX_BINDING_BYTES);
+        let max_rows = MatMul::max_shard_rows(&self.device().device.limits());
+        if let Some(shard) = tensor.shards.iter().find(|shard| shard.rows > max_rows) {
+            return Err(Error::new(ErrorKind::UnsupportedModel, "a matrix has too many rows for this GPU")
+                .at(&info.name)
+                .got(shard.rows)
+                .expected(format!("at most {max_rows} in {MAX_BINDING_BYTES} bytes")));
+        }
+        Ok(tensor)
     }
 
     fn allocate_cache(&mut self) -> Result<LayerCache> {

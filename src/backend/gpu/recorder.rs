@@ -1,7 +1,6 @@
 //! Recording work as data, and running it.
 //!
-//! Operations append dispatches; [`Recorder::submit`] encodes them all in one compute
-//! pass. Pipelines are made once for
+//! Operations append dispatches; [`Recorder::submit`] encodes them all in one compute pass. Pipelines are made once for
 //! each variant and bind groups once for each set of buffers.
 
 use std::collections::HashMap;

@@ -51,6 +51,11 @@ impl MatMul<'_> {
         }
     }
 
+    /// The most rows of one shard: a dispatch has a limited number of workgroups.
+    pub fn max_shard_rows(limits: &wgpu::Limits) -> usize {
+        limits.max_compute_workgroups_per_dimension as usize * MATVEC_ROWS
+    }
+
     fn shard_variant(&self, kernel: &'static str, shard: &Shard) -> Variant {
         Self::variant(
             kernel,
