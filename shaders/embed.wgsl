@@ -3,8 +3,9 @@
 // The table may be split by rows into shards. Each shard's dispatch fills in the tokens whose row it has.
 // Constants: COLUMNS; FIRST_ROW and ROWS, the rows of this shard.
 #import format
+#import dequantize
 
-@group(0) @binding(0) var<storage, read> weights: array<u32>;               // [ROWS, COLUMNS], quantised
+@group(0) @binding(0) var<storage, read> weights: array<vec4<u32>>;         // [ROWS, COLUMNS], in planes
 @group(0) @binding(1) var<storage, read> tokens: array<u32>;                // [tokens]
 @group(0) @binding(2) var<storage, read_write> residual: array<vec4<f32>>;  // [tokens, COLUMNS / 4]
 

@@ -5,17 +5,18 @@
 // Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output.
 #import step
 #import format
+#import dequantize
 #import epilogue
 
 @group(0) @binding(0) var<uniform> step: Step;
-@group(0) @binding(1) var<storage, read> weights: array<u32>;            // [ROWS, COLUMNS], quantised
+@group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;      // [ROWS, COLUMNS], in planes
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;        // [tokens, COLUMNS / 4]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;       // [tokens, OUTPUT_COLUMNS]
 
 const THREADS: u32 = 128u;
 const TILE_ROWS: u32 = 64u;
 const TILE_TOKENS: u32 = 32u;
-const TILE_QUADS: u32 = 8u;    // 32 columns: a block of most formats
+const TILE_QUADS: u32 = 8u;    // 32 columns: a group, of which a thread loads one half
 const TILE_STRIDE: u32 = 9u;   // odd, so that neighbouring rows start in different memory banks
 const COLUMN_QUADS: u32 = COLUMNS / 4u;
 
@@ -32,10 +33,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var sums = array<vec4<f32>, 4>(); // [token], four rows each
     for (var tile_quad = 0u; tile_quad < COLUMN_QUADS; tile_quad += TILE_QUADS) {
         // Past the last row or token, the last one is loaded again: its results are not stored.
-        for (var index = thread; index < TILE_ROWS * TILE_QUADS; index += THREADS) {
-            let row = min(first_row + index / TILE_QUADS, ROWS - 1u);
-            let quad = index % TILE_QUADS;
-            weight_tile[index / TILE_QUADS * TILE_STRIDE + quad] = dequantize4(row * COLUMN_QUADS + tile_quad + quad);
+        let row = min(first_row + thread / 2u, ROWS - 1u);
+        let group = load_group(row * (COLUMNS / 32u) + tile_quad / TILE_QUADS);
+        for (var i = 0u; i < 4u; i++) {
+            let quad = (thread % 2u) * 4u + i;
+            weight_tile[thread / 2u * TILE_STRIDE + quad] = dequantize_part(group, quad);
         }
         for (var index = thread; index < TILE_TOKENS * TILE_QUADS; index += THREADS) {
             let token = min(first_token + index / TILE_QUADS, step.rows - 1u);

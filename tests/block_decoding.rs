@@ -1,6 +1,7 @@
 //! Every tensor type is decoded on the GPU to the same bits as by candle.
 
 use qwisp::backend::gpu::operations::Embed;
+use qwisp::backend::gpu::tensor::Tensor;
 use qwisp::generate::Random;
 use qwisp::gguf::TensorType;
 
@@ -12,16 +13,13 @@ mod support;
 /// Not a multiple of the four rows that shards are cut at.
 const ROWS: usize = 37;
 
-/// How a tensor is split: the rows that a binding has room for, the shards that come of it, and the length of the pieces
-/// in which it is uploaded. Odd lengths end within blocks, and not where shards end.
-const SPLITS: [(u64, usize, usize); 3] = [(40, 1, 1 << 18), (15, 4, 97), (4, 10, 5)];
-
-/// What `Tensor::allocate` leaves free for its kernels in each binding.
-const PADDING_BYTES: u64 = 8;
+/// How a tensor is split: the four-row parts that a binding has room for, the shards that come of it, and the pairs of
+/// blocks in which it is uploaded. Odd numbers don't end where shards do.
+const SPLITS: [(u64, usize, usize); 3] = [(10, 1, 1 << 12), (3, 4, 97), (1, 10, 5)];
 
 /// Decodes all rows of a matrix on the GPU, in an order of its own.
-fn decode(gpu: &mut Gpu, matrix: &QuantizedMatrix, max_binding_bytes: u64, piece_bytes: usize) -> (usize, Vec<f32>) {
-    let table = matrix.upload(gpu.device(), max_binding_bytes, piece_bytes);
+fn decode(gpu: &mut Gpu, matrix: &QuantizedMatrix, max_binding_bytes: u64, piece_pairs: usize) -> (usize, Vec<f32>) {
+    let table = matrix.upload(&mut gpu.recorder, max_binding_bytes, piece_pairs);
     let tokens: Vec<u32> = (0..matrix.rows as u32).rev().collect();
     let residual = gpu.buffer(&vec![f32::NAN; matrix.rows * matrix.columns]);
     let token_buffer = gpu.buffer(&tokens);
@@ -42,9 +40,9 @@ fn every_type_decodes_to_the_bits_that_candle_gives() {
             let columns = blocks * tensor_type.block_weights().max(32);
             let matrix = QuantizedMatrix::random(&mut random, tensor_type, [ROWS, columns], scales);
             let expected = matrix.dequantized();
-            for (budget_rows, shards, piece_words) in SPLITS {
-                let max_binding_bytes = budget_rows * tensor_type.row_bytes(columns) + PADDING_BYTES;
-                let (got_shards, got) = decode(&mut gpu, &matrix, max_binding_bytes, 4 * piece_words);
+            for (parts, shards, piece_pairs) in SPLITS {
+                let max_binding_bytes = parts * Tensor::bytes(tensor_type, 4, columns);
+                let (got_shards, got) = decode(&mut gpu, &matrix, max_binding_bytes, piece_pairs);
                 let case = format!("{tensor_type:?}, {blocks} blocks a row, {scales:?} scales, {shards} shards");
                 assert_eq!(got_shards, shards, "{case}");
                 for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {

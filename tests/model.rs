@@ -5,7 +5,7 @@ use pollster::block_on;
 use qwisp::ErrorKind;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::tensor::Tensor;
-use qwisp::backend::{Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+use qwisp::backend::{Backend as _, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 use qwisp::generate::{Generator, Random, Sampler, Sampling, prefill};
 use qwisp::gguf::Header;
 use qwisp::model::Model;
@@ -175,13 +175,13 @@ fn a_head_in_shards_gives_the_same_logits() {
     let tokens = random_tokens(10);
     let expected = last_logits(&mut load_model(&gguf), &tokens);
 
-    let (config, backend, mut weights) = load_parts(open_device(), &gguf, gguf.len());
+    let (config, mut backend, mut weights) = load_parts(open_device(), &gguf, gguf.len());
     let header = Header::parse(&gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
     let info = header.tensor("output.weight").expect("the model has a head of its own");
-    let row_bytes = info.tensor_type.row_bytes(info.columns);
-    let head = Tensor::allocate(backend.device(), info, 60 * row_bytes + 8);
+    let max_binding_bytes = 15 * Tensor::bytes(info.tensor_type, 4, info.columns);
+    let head = Tensor::allocate(backend.device(), info, max_binding_bytes);
     assert_eq!(head.shards.len(), info.rows.div_ceil(60));
-    head.upload(backend.device(), 0, &gguf[info.bytes.start as usize..info.bytes.end as usize]);
+    backend.upload(&head, 0, &gguf[info.bytes.start as usize..info.bytes.end as usize]);
     weights.output = head;
     let mut model = Model::new(config, backend, weights).expect("there is room for the cache");
     assert_eq!(last_logits(&mut model, &tokens), expected);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
-use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, RmsNorm, RopeAppend, SiluMul};
+use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, Repack, RmsNorm, RopeAppend, SiluMul};
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::gguf::TensorType;
 
@@ -60,6 +60,9 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
     for format in TensorType::ALL {
         variants.push(Embed::variant(format, hidden, 0, vocabulary));
         variants.push(Embed::variant(format, hidden, vocabulary - 4, 4));
+        if !format.is_float() {
+            variants.push(Repack::variant(format, [vocabulary, hidden]));
+        }
         for epilogue in Epilogue::ALL {
             for kernel in ["matvec", "matmul"] {
                 let queries = heads * head_dim;

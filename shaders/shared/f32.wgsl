@@ -1,7 +1,17 @@
-// F32: plain floats.
+// F32: plain floats, as in the file.
+#import planes
 
-// Weights 4 * quad to 4 * quad + 3 of the matrix, counted row after row.
-fn dequantize4(quad: u32) -> vec4<f32> {
-    let index = quad * 4u;
-    return bitcast<vec4<f32>>(vec4<u32>(weights[index], weights[index + 1u], weights[index + 2u], weights[index + 3u]));
+struct Group {
+    index: u32,
+    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
+    minimum: f32,
+}
+
+fn load_group(group: u32) -> Group {
+    return Group(group, vec2<f32>(1.0), 0.0);
+}
+
+// Quants 4 * part to 4 * part + 3 of a group.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    return bitcast<vec4<f32>>(weights[group.index * 8u + part]);
 }

@@ -1,14 +1,22 @@
-// Q5_0: 22 bytes for 32 weights. f16 scale; 32 high bits; 16 bytes whose low nibbles are weights 0 to 15 and whose
-// high nibbles are weights 16 to 31. weight = scale * (q - 16).
-#import bytes
+// Q5_0: weight = scale * (q - 16). Planes: 32 nibbles a group; 32 fifth bits a group; an f16 scale a group.
+#import planes
+#import fifth_bits
 
-const BLOCK_BYTES: u32 = 22u;
+const FIFTH_BITS: u32 = GROUPS;
+const SCALES: u32 = FIFTH_BITS + (GROUPS + 3u) / 4u;
 
-// Weights 4 * quad to 4 * quad + 3 of the matrix, counted row after row.
-fn dequantize4(quad: u32) -> vec4<f32> {
-    let block = (quad >> 3u) * BLOCK_BYTES;
-    let part = quad & 7u;
-    let nibbles = (word_at(block + 6u + (part & 3u) * 4u) >> ((part >> 2u) * 4u)) & 0x0f0f0f0fu;
-    let high_bits = (vec4<u32>(word_at(block + 2u) >> (part * 4u)) >> vec4<u32>(0u, 1u, 2u, 3u)) & vec4<u32>(1u);
-    return half_at(block) * (bytes_to_floats(nibbles) + 16.0 * vec4<f32>(high_bits) - 16.0);
+struct Group {
+    nibbles: vec4<u32>,
+    high: u32,
+    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
+    minimum: f32,
+}
+
+fn load_group(group: u32) -> Group {
+    return Group(weights[group], plane_word(FIFTH_BITS, group), vec2<f32>(plane_half(SCALES, group)), 0.0);
+}
+
+// Quants 4 * part to 4 * part + 3 of a group.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    return bytes_to_floats(nibbles4(group.nibbles, part) | fifth_bits4(group.high, part)) - 16.0;
 }

@@ -1,18 +1,29 @@
-// Q6_K: 210 bytes for 256 weights in two halves of 128, each four groups of 32. 128 bytes of low nibbles, 64 bytes of
-// high two bits, 16 signed scales (one for 16 weights), f16 scale. weight = scale * group scale * (q - 32).
-#import bytes
+// Q6_K: weight = scale * group scale * (q - 32), blocks of 8 groups, a group scale for 16 weights. Planes: 32 nibbles a
+// group; the upper two bits of 32 quants in two words a group; two signed group scales, a byte each, two groups to a
+// word; an f16 scale a block.
+#import planes
 
-const BLOCK_BYTES: u32 = 210u;
+const HIGH_BITS: u32 = GROUPS;
+const GROUP_SCALES: u32 = HIGH_BITS + (GROUPS + 1u) / 2u;
+const SCALES: u32 = GROUP_SCALES + (GROUPS + 7u) / 8u;
 
-// Weights 4 * quad to 4 * quad + 3 of the matrix, counted row after row.
-fn dequantize4(quad: u32) -> vec4<f32> {
-    let block = (quad >> 6u) * BLOCK_BYTES;
-    let upper = (quad >> 5u) & 1u;
-    let group = (quad >> 3u) & 3u;
-    let within = (quad & 7u) * 4u; // byte within the group of 32
-    let low = word_at(block + upper * 64u + (group & 1u) * 32u + within) >> ((group >> 1u) * 4u);
-    let high = word_at(block + 128u + upper * 32u + within) >> (group * 2u);
-    let q = (low & 0x0f0f0f0fu) | ((high & 0x03030303u) << 4u);
-    let group_scale = f32(signed_byte_at(block + 192u + upper * 8u + group * 2u + (within >> 4u)));
-    return half_at(block + 208u) * group_scale * (bytes_to_floats(q) - 32.0);
+struct Group {
+    nibbles: vec4<u32>,
+    high: vec2<u32>, // bits 8 j + 2 (part % 4) and the next of word part / 4 for quant 4 * part + j
+    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
+    minimum: f32,
+}
+
+fn load_group(group: u32) -> Group {
+    let group_scales = plane_half_word(GROUP_SCALES, group);
+    let signed_bytes = bitcast<vec2<i32>>(vec2<u32>(group_scales) << vec2<u32>(24u, 16u)) >> vec2<u32>(24u);
+    let scales = plane_half(SCALES, group >> 3u) * vec2<f32>(signed_bytes);
+    let high = vec2<u32>(plane_word(HIGH_BITS, group * 2u), plane_word(HIGH_BITS, group * 2u + 1u));
+    return Group(weights[group], high, scales, 0.0);
+}
+
+// Quants 4 * part to 4 * part + 3 of a group.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    let high = ((group.high[part >> 2u] >> ((part & 3u) * 2u)) & 0x03030303u) << 4u;
+    return bytes_to_floats(nibbles4(group.nibbles, part) | high) - 32.0;
 }

@@ -1,12 +1,21 @@
-// Q8_0: 34 bytes for 32 weights. f16 scale; 32 signed bytes. weight = scale * q.
-#import bytes
+// Q8_0: weight = scale * q, q a signed byte. Planes: 32 quants a group; an f16 scale a group.
+#import planes
 
-const BLOCK_BYTES: u32 = 34u;
+const SCALES: u32 = GROUPS * 2u;
 
-// Weights 4 * quad to 4 * quad + 3 of the matrix, counted row after row.
-fn dequantize4(quad: u32) -> vec4<f32> {
-    let block = (quad >> 3u) * BLOCK_BYTES;
-    let word = word_at(block + 2u + (quad & 7u) * 4u);
-    let signed_bytes = bitcast<vec4<i32>>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u);
-    return half_at(block) * vec4<f32>(signed_bytes);
+struct Group {
+    quants: array<vec4<u32>, 2>,
+    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
+    minimum: f32,
+}
+
+fn load_group(group: u32) -> Group {
+    let quants = array<vec4<u32>, 2>(weights[group * 2u], weights[group * 2u + 1u]);
+    return Group(quants, vec2<f32>(plane_half(SCALES, group)), 0.0);
+}
+
+// Quants 4 * part to 4 * part + 3 of a group.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    let word = select(group.quants[0], group.quants[1], part >= 4u)[part & 3u];
+    return vec4<f32>(bitcast<vec4<i32>>(vec4<u32>(word) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u));
 }

@@ -75,11 +75,14 @@ pub trait Backend {
     /// Makes room for a tensor.
     fn allocate(&mut self, info: &TensorInfo) -> Result<Self::Tensor>;
 
+    /// The bytes that a tensor takes on the device.
+    fn tensor_bytes(tensor: &Self::Tensor) -> u64;
+
     /// Makes room for one layer's keys and values, `[kv_heads, context, head_dim]` each.
     fn allocate_cache(&mut self) -> Result<Self::LayerCache>;
 
-    /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is a multiple of 4, and so is the
-    /// length but for the tensor's last part.
+    /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is that of an even block, and the length
+    /// one of whole blocks, an even number but for the tensor's last part.
     fn upload(&mut self, tensor: &Self::Tensor, offset_bytes: u64, bytes: &[u8]);
 
     /// Hands over what was recorded and uploaded, and waits until it is done. Waiting bounds what is in flight.

@@ -177,7 +177,7 @@ async fn load_records(
         return Err(Error::new(ErrorKind::Internal, "not every tensor was filled"));
     }
     report(Phase::Compile, loaded_bytes)?;
-    let weights_bytes = parts.loader.total_bytes();
+    let weights_bytes = parts.loader.device_bytes::<GpuBackend>();
     let mut model = Model::new(parts.config, parts.backend, parts.weights)?;
     model.compile().await?;
     report(Phase::Ready, loaded_bytes)?;

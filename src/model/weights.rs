@@ -46,7 +46,7 @@ pub struct WeightsLoader<T> {
     destinations: Vec<(TensorInfo, T)>,
     /// The first tensor that isn't complete.
     next: usize,
-    /// Up to three bytes of that tensor, which wait for the rest of their word.
+    /// The beginning of two blocks of that tensor, which wait for the rest: backends take blocks in pairs.
     carry: Vec<u8>,
     /// How much of that tensor has been uploaded.
     uploaded_bytes: u64,
@@ -115,18 +115,19 @@ impl<T: Clone> WeightsLoader<T> {
             self.position += here;
 
             let complete = self.position == info.bytes.end;
+            let pair_bytes = 2 * info.tensor_type.block_bytes();
             let mut part = part;
             if !self.carry.is_empty() {
-                let (head, tail) = part.split_at((4 - self.carry.len()).min(part.len()));
+                let (head, tail) = part.split_at((pair_bytes - self.carry.len()).min(part.len()));
                 self.carry.extend_from_slice(head);
                 part = tail;
-                if self.carry.len() == 4 || complete {
+                if self.carry.len() == pair_bytes || (complete && part.is_empty()) {
                     backend.upload(tensor, self.uploaded_bytes, &self.carry);
                     self.uploaded_bytes += self.carry.len() as u64;
                     self.carry.clear();
                 }
             }
-            let (now, later) = part.split_at(if complete { part.len() } else { part.len() / 4 * 4 });
+            let (now, later) = part.split_at(if complete { part.len() } else { part.len() / pair_bytes * pair_bytes });
             if !now.is_empty() {
                 backend.upload(tensor, self.uploaded_bytes, now);
                 self.uploaded_bytes += now.len() as u64;
@@ -145,9 +146,9 @@ impl<T: Clone> WeightsLoader<T> {
         self.next == self.destinations.len()
     }
 
-    /// The bytes of all tensors together.
-    pub fn total_bytes(&self) -> u64 {
-        self.destinations.iter().map(|(info, _)| info.bytes.end - info.bytes.start).sum()
+    /// The bytes that all tensors together take on the device.
+    pub fn device_bytes<B: Backend<Tensor = T>>(&self) -> u64 {
+        self.destinations.iter().map(|(_, tensor)| B::tensor_bytes(tensor)).sum()
     }
 }
 

@@ -20,7 +20,7 @@ fn embed_looks_up_the_row_of_each_token() {
     let mut random = Random::new(1);
     for (name, tensor_type, [rows, columns], tokens) in cases {
         let matrix = QuantizedMatrix::random(&mut random, tensor_type, [rows, columns], Scales::Moderate);
-        let table = matrix.upload(gpu.device(), MAX_BINDING_BYTES, 4 << 20);
+        let table = matrix.upload(&mut gpu.recorder, MAX_BINDING_BYTES, 1 << 16);
         let residual = gpu.buffer(&vec![f32::NAN; tokens.len() * columns]);
         let token_buffer = gpu.buffer(tokens);
         Embed { table: &table, tokens: &token_buffer, token_count: tokens.len(), residual: &residual }

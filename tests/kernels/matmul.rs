@@ -14,11 +14,20 @@ use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
 use super::{F32, pass};
 
-const PIECE_BYTES: usize = 4 << 20;
+const PIECE_PAIRS: usize = 1 << 16;
 
 /// The formats whose blocks are 32 weights or fewer, and those of 256.
-const SHORT_BLOCKS: [TensorType; 3] = [TensorType::F32, TensorType::Q5_0, TensorType::Q8_0];
-const LONG_BLOCKS: [TensorType; 2] = [TensorType::Q4K, TensorType::Q6K];
+const SHORT_BLOCKS: [TensorType; 8] = [
+    TensorType::F32,
+    TensorType::F16,
+    TensorType::BF16,
+    TensorType::Q4_0,
+    TensorType::Q4_1,
+    TensorType::Q5_0,
+    TensorType::Q5_1,
+    TensorType::Q8_0,
+];
+const LONG_BLOCKS: [TensorType; 3] = [TensorType::Q4K, TensorType::Q5K, TensorType::Q6K];
 
 /// A matrix on the GPU, inputs for it, and the products to expect.
 struct Problem {
@@ -33,7 +42,7 @@ struct Problem {
 
 impl Problem {
     fn random(
-        gpu: &Gpu,
+        gpu: &mut Gpu,
         random: &mut Random,
         format: TensorType,
         [rows, columns]: [usize; 2],
@@ -45,7 +54,7 @@ impl Problem {
         let input = normal(random, max_tokens * columns, 1.0);
         Self {
             name: format!("{format:?} [{rows}, {columns}]"),
-            weights: matrix.upload(gpu.device(), max_binding_bytes, PIECE_BYTES),
+            weights: matrix.upload(&mut gpu.recorder, max_binding_bytes, PIECE_PAIRS),
             columns,
             products: input.chunks(columns).flat_map(|token| matvec(&weights, &widen(token))).collect(),
             bias: normal(random, rows, 30.0),
@@ -106,7 +115,7 @@ fn small_products_are_right_in_every_format_with_every_epilogue_for_any_tokens()
     let long = [[1, 256], [3, 512], [67, 768]];
     for (formats, shapes) in [(&SHORT_BLOCKS[..], short), (&LONG_BLOCKS[..], long)] {
         for (&format, shape) in formats.iter().flat_map(|format| shapes.map(|shape| (format, shape))) {
-            let problem = Problem::random(&gpu, &mut random, format, shape, 64, MAX_BINDING_BYTES);
+            let problem = Problem::random(&mut gpu, &mut random, format, shape, 64, MAX_BINDING_BYTES);
             for epilogue in Epilogue::ALL {
                 for tokens in [1, 2, 3, 31, 32, 33, 64] {
                     problem.check(&mut gpu, &mut random, epilogue, tokens);
@@ -126,7 +135,7 @@ fn products_of_real_widths_are_right() {
     let problems = SHORT_BLOCKS.iter().flat_map(|format| short.map(|shape| (format, shape)));
     let problems = problems.chain(LONG_BLOCKS.iter().flat_map(|format| long.map(|shape| (format, shape))));
     for (index, (&format, shape)) in problems.enumerate() {
-        let problem = Problem::random(&gpu, &mut random, format, shape, 33, MAX_BINDING_BYTES);
+        let problem = Problem::random(&mut gpu, &mut random, format, shape, 33, MAX_BINDING_BYTES);
         // Each epilogue comes to every format, with another shape.
         let epilogue = Epilogue::ALL[index % Epilogue::ALL.len()];
         for tokens in [1, 33] {
@@ -140,8 +149,8 @@ fn a_matrix_in_shards_gives_the_same_as_in_one_piece() {
     let mut gpu = Gpu::open();
     let mut random = Random::new(3);
     for (format, columns) in TensorType::ALL.map(|format| (format, format.block_weights().max(32))) {
-        let max_binding_bytes = 20 * format.row_bytes(columns) + 8;
-        let problem = Problem::random(&gpu, &mut random, format, [101, columns], 3, max_binding_bytes);
+        let max_binding_bytes = 5 * Tensor::bytes(format, 4, columns);
+        let problem = Problem::random(&mut gpu, &mut random, format, [101, columns], 3, max_binding_bytes);
         assert_eq!(problem.weights.shards.len(), 6, "{}", problem.name);
         for tokens in [1, 3] {
             problem.check(&mut gpu, &mut random, Epilogue::Store, tokens);
@@ -155,7 +164,7 @@ fn a_matrix_in_shards_gives_the_same_as_in_one_piece() {
 fn the_product_with_a_whole_vocabulary_is_right() {
     let mut gpu = Gpu::open();
     let mut random = Random::new(4);
-    let problem = Problem::random(&gpu, &mut random, TensorType::Q8_0, [151_936, 896], 3, MAX_BINDING_BYTES);
+    let problem = Problem::random(&mut gpu, &mut random, TensorType::Q8_0, [151_936, 896], 3, MAX_BINDING_BYTES);
     assert_eq!(problem.weights.shards.len(), 2);
     for tokens in [1, 3] {
         problem.check(&mut gpu, &mut random, Epilogue::Store, tokens);

@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use candle_core::Device;
 use candle_core::quantized::{QStorage, QTensor};
-use qwisp::backend::gpu::device::Device as GpuDevice;
+use qwisp::backend::gpu::recorder::Recorder;
 use qwisp::backend::gpu::tensor::Tensor;
+use qwisp::backend::gpu::uploader::Uploader;
 use qwisp::generate::Random;
 use qwisp::gguf::{TensorInfo, TensorType};
 
@@ -41,8 +42,10 @@ impl QuantizedMatrix {
         let mut bytes: Vec<u8> = (0..words).flat_map(|_| random.next_u32().to_le_bytes()).collect();
         bytes.truncate(rows * tensor_type.row_bytes(columns) as usize);
         for block in bytes.chunks_exact_mut(tensor_type.block_bytes()) {
-            if tensor_type == TensorType::F32 {
-                block.copy_from_slice(&random_float(random, scales).to_le_bytes());
+            match tensor_type {
+                TensorType::F32 => block.copy_from_slice(&random_float(random, scales).to_le_bytes()),
+                TensorType::BF16 => block.copy_from_slice(&random_float(random, scales).to_le_bytes()[2..]),
+                _ => {}
             }
             for &(offset, exponent) in half_fields(tensor_type) {
                 block[offset..offset + 2].copy_from_slice(&random_half(random, scales, exponent).to_le_bytes());
@@ -60,8 +63,8 @@ impl QuantizedMatrix {
             .expect("candle decodes every supported type")
     }
 
-    /// The matrix on the GPU, in shards of at most `max_binding_bytes`, uploaded in pieces of `piece_bytes`.
-    pub(crate) fn upload(&self, device: &GpuDevice, max_binding_bytes: u64, piece_bytes: usize) -> Tensor {
+    /// The matrix on the GPU, in shards of at most `max_binding_bytes`, uploaded in pieces of `piece_pairs` pairs of blocks.
+    pub(crate) fn upload(&self, recorder: &mut Recorder, max_binding_bytes: u64, piece_pairs: usize) -> Tensor {
         let info = TensorInfo {
             name: "test.weight".to_string(),
             tensor_type: self.tensor_type,
@@ -69,9 +72,11 @@ impl QuantizedMatrix {
             columns: self.columns,
             bytes: 0..self.bytes.len() as u64,
         };
-        let tensor = Tensor::allocate(device, &info, max_binding_bytes);
+        let uploader = Uploader::new(recorder.device());
+        let tensor = Tensor::allocate(recorder.device(), &info, max_binding_bytes);
+        let piece_bytes = piece_pairs * 2 * self.tensor_type.block_bytes();
         for (index, piece) in self.bytes.chunks(piece_bytes).enumerate() {
-            tensor.upload(device, (index * piece_bytes) as u64, piece);
+            uploader.upload(recorder, &tensor, (index * piece_bytes) as u64, piece);
         }
         tensor
     }
@@ -80,10 +85,15 @@ impl QuantizedMatrix {
 /// Where the f16 fields of a block are, and the exponent that makes its weights moderate.
 fn half_fields(tensor_type: TensorType) -> &'static [(usize, i32)] {
     match tensor_type {
-        TensorType::F32 => &[],
+        TensorType::F32 | TensorType::BF16 => &[],
+        TensorType::F16 => &[(0, 0)],
+        TensorType::Q4_0 => &[(0, -3)],
+        TensorType::Q4_1 => &[(0, -3), (2, 0)],
         TensorType::Q5_0 => &[(0, -4)],
+        TensorType::Q5_1 => &[(0, -4), (2, 0)],
         TensorType::Q8_0 => &[(0, -7)],
         TensorType::Q4K => &[(0, -9), (2, -6)],
+        TensorType::Q5K => &[(0, -10), (2, -6)],
         TensorType::Q6K => &[(208, -11)],
     }
 }

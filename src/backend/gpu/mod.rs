@@ -1,7 +1,7 @@
 //! The operations of a forward pass as WebGPU compute shaders.
 //!
-//! Weights stay in the blocks of the file; activations and norms are f32; the KV cache is f16. Nothing beyond core
-//! WebGPU is used.
+//! Weights are repacked into planes when they are loaded; activations and norms are f32; the KV cache is f16. Nothing
+//! beyond core WebGPU is used.
 
 mod adapter_info;
 pub mod device;
@@ -9,6 +9,7 @@ pub mod operations;
 pub mod recorder;
 pub mod shaders;
 pub mod tensor;
+pub mod uploader;
 
 use bytemuck::{Pod, Zeroable};
 
@@ -17,6 +18,7 @@ use self::operations::{Attention, Embed, MatMul, RmsNorm, RopeAppend, SiluMul, r
 use self::recorder::Recorder;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
+use self::uploader::Uploader;
 use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
@@ -47,6 +49,7 @@ pub struct LayerCache {
 /// A [`Backend`] on a GPU.
 pub struct GpuBackend {
     recorder: Recorder,
+    uploader: Uploader,
     dimensions: Dimensions,
     activations: Activations,
     /// The pass that is being recorded.
@@ -153,7 +156,15 @@ impl GpuBackend {
                 .expected(format!("at most {max_group} each")));
         }
         let activations = Activations::new(&device, &dimensions);
-        Ok(Self { recorder: Recorder::new(device), dimensions, activations, step: Step::default(), logit_rows: 0 })
+        let uploader = Uploader::new(&device);
+        Ok(Self {
+            recorder: Recorder::new(device),
+            uploader,
+            dimensions,
+            activations,
+            step: Step::default(),
+            logit_rows: 0,
+        })
     }
 
     /// The device that this backend runs on.
@@ -220,6 +231,10 @@ impl Backend for GpuBackend {
         Ok(tensor)
     }
 
+    fn tensor_bytes(tensor: &Tensor) -> u64 {
+        tensor.shards.iter().map(|shard| shard.buffer.size()).sum()
+    }
+
     fn allocate_cache(&mut self) -> Result<LayerCache> {
         let Dimensions { kv_heads, context, head_dim, .. } = self.dimensions;
         let buffer = |label| {
@@ -234,7 +249,7 @@ impl Backend for GpuBackend {
     }
 
     fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {
-        tensor.upload(self.recorder.device(), offset_bytes, bytes);
+        self.uploader.upload(&mut self.recorder, tensor, offset_bytes, bytes);
     }
 
     async fn wait(&mut self) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The WGSL sources, and how a variant of a kernel is put together from them.
 //!
-//! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format` and
-//! `epilogue` stand for the file that the variant chooses. The constants of the variant go in front.
+//! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format`,
+//! `repack_format` and `epilogue` stand for the file that the variant chooses. The constants of the variant go in front.
 
 use std::fmt::Write as _;
 
@@ -15,11 +15,43 @@ macro_rules! sources {
     };
 }
 
-sources!(KERNELS, "", ["attention", "embed", "matmul", "matvec", "rms_norm", "rope_append", "silu_mul"]);
+sources!(KERNELS, "", ["attention", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "silu_mul"]);
 sources!(
     SHARED,
     "shared/",
-    ["add_to_residual", "bytes", "f32", "q4_k", "q5_0", "q6_k", "q8_0", "step", "store", "store_with_bias"]
+    [
+        "add_to_residual",
+        "bf16",
+        "blocks",
+        "dequantize",
+        "f16",
+        "f32",
+        "fifth_bits",
+        "halves",
+        "planes",
+        "q4_0",
+        "q4_1",
+        "q4_k",
+        "q5_0",
+        "q5_1",
+        "q5_k",
+        "q6_k",
+        "q8_0",
+        "repack_fifth_bits",
+        "repack_k_4_5",
+        "repack_q4_0",
+        "repack_q4_1",
+        "repack_q4_k",
+        "repack_q5_0",
+        "repack_q5_1",
+        "repack_q5_k",
+        "repack_q6_k",
+        "repack_q8_0",
+        "repack_single_blocks",
+        "step",
+        "store",
+        "store_with_bias",
+    ]
 );
 
 /// What a matrix product does with its results.
@@ -73,7 +105,7 @@ impl From<f32> for Constant {
 pub struct Variant {
     /// The kernel: the name of a file in `shaders/`.
     pub kernel: &'static str,
-    /// How the weights it reads are encoded.
+    /// How the weights that it reads or repacks are encoded.
     pub format: Option<TensorType>,
     /// What it does with its results.
     pub epilogue: Option<Epilogue>,
@@ -114,6 +146,7 @@ impl Variant {
             };
             let name = match import.trim() {
                 "format" => self.format.map(|format| format.name().to_lowercase()),
+                "repack_format" => self.format.map(|format| format!("repack_{}", format.name().to_lowercase())),
                 "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
                 name => Some(name.to_string()),
             };

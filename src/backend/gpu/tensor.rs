@@ -1,7 +1,13 @@
-//! Weights on the GPU, as they are in the file, split by rows where one binding can't hold them.
+//! Weights on the GPU: repacked into planes, and split by rows where one binding can't hold them.
 
 use super::device::{Device, MAX_BINDING_BYTES};
 use crate::gguf::{TensorInfo, TensorType};
+
+/// Weights that share a scale at most: what kernels work in.
+const GROUP_WEIGHTS: u64 = 32;
+
+/// A plane starts at a whole `vec4<u32>`.
+const PLANE_ALIGNMENT_BYTES: u64 = 16;
 
 /// A tensor of `[rows, columns]` on the GPU; a clone is another handle to the same memory.
 #[derive(Debug, Clone)]
@@ -23,53 +29,39 @@ pub struct Shard {
     pub first_row: usize,
     /// How many rows are here.
     pub rows: usize,
-    /// Their blocks, then up to seven bytes of padding: kernels read whole words, and the one after an unaligned one.
+    /// Their planes: see `shaders/shared/planes.wgsl`. Floats are as they are in the file.
     pub buffer: wgpu::Buffer,
 }
 
 impl Tensor {
     /// Makes room for the tensor in pieces of at most `max_binding_bytes`, usually [`MAX_BINDING_BYTES`].
     pub fn allocate(device: &Device, info: &TensorInfo, max_binding_bytes: u64) -> Self {
-        let row_bytes = info.tensor_type.row_bytes(info.columns);
-        // Four rows make whole words whatever the format, so that every shard starts at a multiple of four bytes.
-        let padding_bytes = 8;
-        let shard_rows = ((max_binding_bytes - padding_bytes) / row_bytes / 4 * 4).max(4) as usize;
-        let shards = (0..info.rows)
+        let TensorInfo { tensor_type, rows, columns, .. } = *info;
+        // Four rows are an even number of blocks and whole words whatever the type, so that a shard starts at both.
+        let four_rows_bytes = Self::bytes(tensor_type, 4, columns);
+        let shard_rows = ((max_binding_bytes / four_rows_bytes) as usize * 4).max(4);
+        let shards = (0..rows)
             .step_by(shard_rows)
             .map(|first_row| {
-                let rows = shard_rows.min(info.rows - first_row);
+                let rows = shard_rows.min(rows - first_row);
                 let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
                     label: Some(&info.name),
-                    size: (rows as u64 * row_bytes).next_multiple_of(4) + 4,
+                    size: Self::bytes(tensor_type, rows, columns),
                     usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
                     mapped_at_creation: false,
                 });
                 Shard { first_row, rows, buffer }
             })
             .collect();
-        Self { tensor_type: info.tensor_type, rows: info.rows, columns: info.columns, shards }
+        Self { tensor_type, rows, columns, shards }
     }
 
-    /// Writes part of the tensor's bytes; see [`Backend::upload`](crate::backend::Backend::upload).
-    pub fn upload(&self, device: &Device, mut offset_bytes: u64, mut bytes: &[u8]) {
-        let row_bytes = self.tensor_type.row_bytes(self.columns);
-        for shard in &self.shards {
-            let start = shard.first_row as u64 * row_bytes;
-            let end = start + shard.rows as u64 * row_bytes;
-            if bytes.is_empty() || offset_bytes >= end {
-                continue;
-            }
-            let length = (bytes.len() as u64).min(end - offset_bytes) as usize;
-            let (here, rest) = bytes.split_at(length);
-            let (words, tail) = here.split_at(length / 4 * 4);
-            device.queue.write_buffer(&shard.buffer, offset_bytes - start, words);
-            if !tail.is_empty() {
-                let mut word = [0; 4];
-                word[..tail.len()].copy_from_slice(tail);
-                device.queue.write_buffer(&shard.buffer, offset_bytes - start + words.len() as u64, &word);
-            }
-            offset_bytes += length as u64;
-            bytes = rest;
+    /// The bytes that `[rows, columns]` take on the GPU.
+    pub fn bytes(tensor_type: TensorType, rows: usize, columns: usize) -> u64 {
+        if tensor_type.is_float() {
+            (rows as u64 * tensor_type.row_bytes(columns)).next_multiple_of(PLANE_ALIGNMENT_BYTES)
+        } else {
+            plane_bytes(tensor_type, rows as u64 * columns as u64 / GROUP_WEIGHTS)
         }
     }
 
@@ -79,4 +71,41 @@ impl Tensor {
     }
 }
 
-const _: () = assert!(MAX_BINDING_BYTES.is_multiple_of(4));
+/// The bytes of the planes of so many groups. The planes of a format are listed in its file in `shaders/shared/`.
+fn plane_bytes(tensor_type: TensorType, groups: u64) -> u64 {
+    const NIBBLES: u64 = 16;
+    const FIFTH_BITS: u64 = 4;
+    const GROUP_SCALES: u64 = 2;
+    // In bytes: of the planes that have a value a group, and of the one that has a value a block of eight groups.
+    let (group_planes, block_plane): (&[u64], u64) = match tensor_type {
+        TensorType::F32 => (&[128], 0),
+        TensorType::F16 | TensorType::BF16 => (&[64], 0),
+        TensorType::Q4_0 => (&[NIBBLES, 2], 0),
+        TensorType::Q4_1 => (&[NIBBLES, 4], 0),
+        TensorType::Q5_0 => (&[NIBBLES, FIFTH_BITS, 2], 0),
+        TensorType::Q5_1 => (&[NIBBLES, FIFTH_BITS, 4], 0),
+        TensorType::Q8_0 => (&[32, 2], 0),
+        TensorType::Q4K => (&[NIBBLES, GROUP_SCALES], 4),
+        TensorType::Q5K => (&[NIBBLES, FIFTH_BITS, GROUP_SCALES], 4),
+        TensorType::Q6K => (&[NIBBLES, 8, GROUP_SCALES], 2),
+    };
+    let aligned = |bytes: u64| bytes.next_multiple_of(PLANE_ALIGNMENT_BYTES);
+    group_planes.iter().map(|bytes| aligned(bytes * groups)).sum::<u64>() + aligned(block_plane * groups / 8)
+}
+
+const _: () = assert!(MAX_BINDING_BYTES.is_multiple_of(PLANE_ALIGNMENT_BYTES));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn planes_take_hardly_more_room_than_blocks() {
+        for tensor_type in TensorType::ALL {
+            let file_bytes = 896 * tensor_type.row_bytes(4864);
+            let bytes = Tensor::bytes(tensor_type, 896, 4864);
+            assert!(bytes >= file_bytes, "{tensor_type:?}");
+            assert!(bytes as f64 <= 1.03 * file_bytes as f64, "{tensor_type:?}: {bytes} for {file_bytes} bytes");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod attention;
 mod embed;
 mod matmul;
+mod repack;
 mod rms_norm;
 mod rope_append;
 mod silu_mul;
@@ -13,6 +14,7 @@ mod silu_mul;
 pub use attention::Attention;
 pub use embed::Embed;
 pub use matmul::MatMul;
+pub use repack::{Piece, Repack};
 pub use rms_norm::RmsNorm;
 pub use rope_append::{RopeAppend, rotations};
 pub use silu_mul::SiluMul;
