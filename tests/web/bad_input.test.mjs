@@ -106,8 +106,18 @@ describe("bad input", { timeout: 6 * TIMEOUT_MS }, () => {
       url: () => server.addFile("tensor_type.gguf", withTensorType(model, tensor, IQ2_XXS)),
     },
     { name: "HTTP 404", kind: "network", message: /404/, url: () => server.missingUrl },
-    { name: "the network lost half-way", kind: "network", message: /./, url: () => server.cutUrl(middleOfData) },
-    { name: "the network lost in the header", kind: "network", message: /./, url: () => server.cutUrl(100) },
+    {
+      name: "the network lost half-way",
+      kind: "network",
+      message: /./,
+      url: () => server.imperfectUrl({ cutOffset: middleOfData }),
+    },
+    {
+      name: "the network lost in the header",
+      kind: "network",
+      message: /./,
+      url: () => server.imperfectUrl({ cutOffset: 100 }),
+    },
     { name: "a server that is not there", kind: "network", message: /./, url: () => goneUrl },
   ];
 

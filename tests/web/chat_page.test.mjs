@@ -1,6 +1,7 @@
 /** The chat page as a person uses it: consent, an answer that can be stopped, a failure with a way on. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
 import { startTestServer } from "./support/test_server.mjs";
@@ -27,16 +28,39 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
     await server?.close();
   });
 
-  /** @param {Record<string, string>} parameters of the address */
-  async function openPage(parameters) {
-    const page = await browser.context.newPage();
+  /**
+   * @param {Record<string, string>} parameters of the address
+   * @param {{ context?: import("playwright-core").BrowserContext, loadedBefore?: string }} [options] `loadedBefore` is
+   *   the address of a model that the page shall take for one that it loaded before
+   */
+  async function openPage(parameters, { context = browser.context, loadedBefore } = {}) {
+    const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS / 2);
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
+    if (loadedBefore !== undefined) {
+      await page.addInitScript(
+        (address) => localStorage.setItem("qwisp.loaded-before", JSON.stringify([address])),
+        loadedBefore,
+      );
+    }
     await page.goto(`${server.url}?${new URLSearchParams({ backend: "webgpu", temperature: "0", ...parameters })}`);
     return page;
+  }
+
+  /**
+   * Asks, and waits for the answer.
+   * @param {import("playwright-core").Page} page
+   */
+  async function askAndWait(page) {
+    await page.getByRole("textbox", { name: "Message" }).fill("Hello there");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("status").getByText("Done").waitFor();
+    const conversation = await page.getByRole("log").innerText();
+    assert.match(conversation, /Hello there/);
+    assert.ok(conversation.length > "Hello there".length + 2, `the conversation shows an answer: ${conversation}`);
   }
 
   it("asks before it downloads, then answers", { timeout: TIMEOUT_MS }, async () => {
@@ -47,12 +71,7 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
     assert.ok(!server.downloads().includes(new URL(server.modelUrl).pathname), "nothing is downloaded unasked");
     await download.click();
 
-    await page.getByRole("textbox", { name: "Message" }).fill("Hello there");
-    await page.getByRole("button", { name: "Send" }).click();
-    await page.getByRole("status").getByText("Done").waitFor();
-    const conversation = await page.getByRole("log").innerText();
-    assert.match(conversation, /Hello there/);
-    assert.ok(conversation.length > "Hello there".length + 2, `the conversation shows an answer: ${conversation}`);
+    await askAndWait(page);
     assert.match(await page.getByRole("banner").innerText(), /WebGPU/);
 
     await page.getByRole("button", { name: "New chat" }).click();
@@ -62,7 +81,8 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
   });
 
   it("stops an answer, and takes the next question", { timeout: TIMEOUT_MS }, async () => {
-    const page = await openPage({ model: server.modelUrl, autoload: "1", "max-tokens": "200" });
+    const parameters = { model: server.modelUrl, autoload: "1", "max-tokens": "200" };
+    const page = await openPage(parameters, { loadedBefore: server.modelUrl });
     const message = page.getByRole("textbox", { name: "Message" });
     await message.fill("Hello there");
     await message.press("Enter");
@@ -77,11 +97,90 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
   });
 
   it("says what is wrong with a model, and lets people choose another", { timeout: TIMEOUT_MS }, async () => {
-    const page = await openPage({ model: server.htmlUrl, autoload: "1" });
+    const page = await openPage({ model: server.htmlUrl });
+    await page.getByRole("button", { name: /^Download/ }).click();
     await page.getByRole("heading", { name: "This isn't a model Qwisp can read" }).waitFor();
     await page.getByRole("button", { name: "Choose another model" }).click();
     await page.getByRole("button", { name: /^Download/ }).waitFor();
     await page.close();
     assert.deepEqual(complaints, []);
+  });
+
+  it("does not take an address's word for a person's consent", { timeout: TIMEOUT_MS }, async () => {
+    const url = await server.addFile("other.gguf", readFileSync(modelPath));
+    const page = await openPage({ model: url, autoload: "1" }, { loadedBefore: server.modelUrl });
+    await page.getByRole("button", { name: /^Download .*B$/ }).waitFor();
+    assert.ok(!server.downloads().includes(new URL(url).pathname));
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  it("asks at once although a server keeps the size to itself", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage({ model: server.imperfectUrl({ stallOffset: 0 }) });
+    await page.getByRole("button", { name: "Download", exact: true }).waitFor();
+    await page.getByText("size unknown").waitFor();
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  it("opens a file of this device", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage({ "max-tokens": "8" });
+    await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
+    await page.getByRole("banner").getByText("tiny.gguf").waitFor();
+    await askAndWait(page);
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  it("shows no more than one question that failed", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage({ "max-tokens": "0" });
+    await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
+    const log = page.getByRole("log");
+    for (const question of ["The first", "The second"]) {
+      await page.getByRole("textbox", { name: "Message" }).fill(question);
+      await page.getByRole("button", { name: "Send" }).click();
+      await log.getByText(question).waitFor();
+      await log.getByRole("alert").waitFor();
+    }
+    assert.equal(await log.getByText("The first").count(), 0);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await log.getByRole("alert").waitFor();
+    assert.equal(await log.getByText("The second").count(), 1);
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  it("says that the browser refused to store the model", { timeout: TIMEOUT_MS }, async () => {
+    const page = await browser.context.newPage();
+    page.setDefaultTimeout(TIMEOUT_MS / 2);
+    await page.route("**/engine/worker.js", async (route) => {
+      const response = await route.fetch();
+      const refuse = 'IDBFactory.prototype.open = () => { throw new DOMException("refused", "UnknownError"); };';
+      await route.fulfill({ response, body: `${refuse}\n${await response.text()}` });
+    });
+    const url = await server.addFile("refused.gguf", readFileSync(modelPath));
+    await page.goto(`${server.url}?${new URLSearchParams({ model: url, "max-tokens": "8" })}`);
+    await page.getByRole("button", { name: /^Download/ }).click();
+    await page.getByRole("status").getByText("Not kept on this device").waitFor();
+    assert.equal(await page.evaluate((url) => localStorage["qwisp.loaded-before"].includes(url), url), false);
+    await askAndWait(page);
+    await page.close();
+  });
+
+  it("says what it takes where there is no WebGPU, and stays usable", { timeout: TIMEOUT_MS }, async () => {
+    const without = await launchChromium({ webgpu: false });
+    try {
+      const page = await openPage({ model: server.modelUrl }, { context: without.context });
+      await page.getByRole("button", { name: /^Download/ }).click();
+      await page.getByRole("heading", { name: "This browser offers no WebGPU" }).waitFor();
+      const advice = await page.getByRole("main").innerText();
+      for (const word of ["browser", "HTTPS", "localhost", "driver"]) assert.match(advice, new RegExp(word));
+      assert.doesNotMatch(advice, /processor|CPU/);
+      await page.getByRole("button", { name: "Choose another model" }).click();
+      await page.getByRole("button", { name: /^Download/ }).waitFor();
+      assert.deepEqual(complaints, []);
+    } finally {
+      await without.close();
+    }
   });
 });

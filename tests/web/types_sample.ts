@@ -1,6 +1,6 @@
 /** Never run: the compiler checks that the published types allow what the documentation shows, and nothing looser. */
 
-import { Engine, QwispError, type ErrorKind } from "../../www/engine/qwisp.js";
+import { Engine, FATAL_KINDS, QwispError, type ErrorKind } from "../../www/engine/qwisp.js";
 
 export async function useEverything(file: File, signal: AbortSignal): Promise<string> {
   const engine = await Engine.load({
@@ -34,10 +34,14 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
   console.log(finishReason satisfies "stop" | "length" | "abort", usage.cachedTokens, timings.prefillMs);
 
   const ids: Uint32Array = await engine.tokenize("text", { special: false });
-  const scores = await engine.score(ids, { from: 1, topK: 5 });
+  const scores = await engine.score(ids, { from: 1, topK: 5, signal });
   console.log(scores[0].top[0].logprob, await engine.detokenize(ids));
   await engine.unload();
   return streamed;
+}
+
+export function isFatal(error: unknown): boolean {
+  return error instanceof QwispError && FATAL_KINDS.has(error.kind);
 }
 
 export function kindOf(error: unknown): ErrorKind | undefined {
@@ -46,7 +50,7 @@ export function kindOf(error: unknown): ErrorKind | undefined {
 
 // @ts-expect-error: a model is required
 void Engine.load({});
-// @ts-expect-error: a backend is one of three words
+// @ts-expect-error: a backend is one of two words
 void Engine.load({ model: "a.gguf", backend: "cuda" });
 // @ts-expect-error: engines are loaded, not constructed
 new Engine();

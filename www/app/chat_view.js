@@ -1,4 +1,4 @@
-import { QwispError } from "../qwisp.js";
+import { FATAL_KINDS, QwispError } from "../qwisp.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversation.js";
 import { byId } from "./dom.js";
@@ -9,9 +9,6 @@ import { LogView } from "./log_view.js";
  * @typedef {import("../qwisp.js").ChatOptions} ChatOptions
  * @typedef {import("../qwisp.js").ChatResult} ChatResult
  */
-
-/** After one of these, only a newly loaded engine can answer. */
-const FATAL_KINDS = new Set(["device-lost", "internal", "unloaded"]);
 
 /** A chat with a loaded engine. */
 export class ChatView {
@@ -30,6 +27,8 @@ export class ChatView {
   #conversation;
   /** Stops the answer that is on its way. @type {AbortController | null} */
   #stop = null;
+  /** Takes the question that got no answer off the page, and what is said about it. */
+  #takeBackFailed = () => {};
 
   /**
    * @param {object} options
@@ -60,6 +59,15 @@ export class ChatView {
     this.#composer.focus();
   }
 
+  /**
+   * Says something beside the composer, until the next question.
+   *
+   * @param {string} text
+   */
+  note(text) {
+    this.#status.textContent = text;
+  }
+
   hide() {
     this.#section.hidden = true;
     this.#newChat.hidden = true;
@@ -75,6 +83,8 @@ export class ChatView {
 
   /** @param {string} text */
   async #ask(text) {
+    if (this.#stop) return; // one answer at a time
+    this.#takeBackFailed();
     const conversation = this.#conversation;
     const question = this.#log.addQuestion(text);
     const answer = this.#log.addAnswer();
@@ -116,10 +126,6 @@ export class ChatView {
    */
   #showFailure(error, text, question) {
     const kind = error instanceof QwispError ? error.kind : "internal";
-    const takeBack = () => {
-      failure.remove();
-      question.remove();
-    };
     const newChat = {
       label: "New chat",
       run: () => {
@@ -129,21 +135,22 @@ export class ChatView {
     };
     const again = {
       label: "Try again",
-      run: () => {
-        takeBack();
-        this.#ask(text);
-      },
+      run: () => this.#ask(text),
     };
     const restart = {
       label: "Start the model again",
       run: () => {
-        takeBack();
+        this.#takeBackFailed();
         this.#composer.restore(text);
         this.#onRestart();
       },
     };
     const actions = FATAL_KINDS.has(kind) ? [restart] : kind === "context-full" ? [newChat] : [again, newChat];
     const failure = this.#log.addFailure(error, actions);
+    this.#takeBackFailed = () => {
+      failure.remove();
+      question.remove();
+    };
   }
 }
 

@@ -1,6 +1,9 @@
 import { byId } from "./dom.js";
 import { formatRate } from "./format.js";
 
+/** @type {Record<import("../qwisp.js").EngineInfo["backend"], string>} */
+const BACKEND_NAMES = { webgpu: "WebGPU" };
+
 /** The model, what it runs on and how fast, at the top of the page. */
 export class EngineFacts {
   #box = byId("engine-facts", HTMLElement);
@@ -13,7 +16,7 @@ export class EngineFacts {
    * @param {import("../qwisp.js").EngineInfo} info
    */
   show(modelName, { backend, adapter, model }) {
-    this.#backend = backend === "webgpu" ? "WebGPU" : "CPU";
+    this.#backend = BACKEND_NAMES[backend];
     this.#model.textContent = modelName;
     this.#speed.textContent = this.#backend;
     this.#box.title = [model.quantization, `context of ${model.contextLength} tokens`, adapter]

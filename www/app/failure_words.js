@@ -5,8 +5,10 @@
  */
 export const FAILURE_WORDS = {
   "no-webgpu": {
-    title: "This browser offers no GPU",
-    advice: "WebGPU is missing or switched off here. The model can run on the processor instead, more slowly.",
+    title: "This browser offers no WebGPU",
+    advice:
+      "Qwisp computes with WebGPU. Use a current Chrome or Edge, or a newer version of this browser, and update the " +
+      "graphics driver. The page itself has to come over HTTPS or from localhost.",
   },
   "unsupported-model": {
     title: "This model isn't supported",
@@ -18,7 +20,7 @@ export const FAILURE_WORDS = {
   },
   network: {
     title: "The download failed",
-    advice: "Check the connection and try again. What has arrived is kept where the browser allows it.",
+    advice: "Check the connection and try again. The download then starts from the beginning.",
   },
   integrity: {
     title: "The file isn't the expected one",

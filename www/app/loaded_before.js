@@ -1,6 +1,6 @@
 /**
- * Remembers which models loaded here before, so that the page can say honestly whether a download is likely. Only the
- * engine knows whether the browser still has them.
+ * Remembers which models were loaded and kept on this device, so that the page can say honestly whether a download is
+ * likely. Only the engine knows whether the browser still has them.
  */
 const KEY = "qwisp.loaded-before";
 
@@ -9,10 +9,14 @@ export function wasLoadedBefore(address) {
   return readAddresses().includes(address);
 }
 
-/** @param {string} address */
-export function rememberLoaded(address) {
+/**
+ * @param {string} address
+ * @param {boolean} isKept Whether the browser has the whole model now.
+ */
+export function rememberLoaded(address, isKept) {
+  const others = readAddresses().filter((other) => other !== address);
   try {
-    localStorage.setItem(KEY, JSON.stringify([...new Set([...readAddresses(), address])]));
+    localStorage.setItem(KEY, JSON.stringify(isKept ? [...others, address] : others));
   } catch {
     // Storage may be forbidden or full; then the page asks as if for the first time.
   }
@@ -21,7 +25,8 @@ export function rememberLoaded(address) {
 /** @returns {string[]} */
 function readAddresses() {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    const stored = JSON.parse(localStorage.getItem(KEY) ?? "[]");
+    return Array.isArray(stored) ? stored : [];
   } catch {
     return [];
   }

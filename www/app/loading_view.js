@@ -8,7 +8,7 @@ import { TransferRate } from "./transfer_rate.js";
 const PHASE_WORDS = {
   download: "Downloading",
   verify: "Checking the file",
-  upload: "Placing the model in memory",
+  upload: "Reading from this device",
   compile: "Preparing the computation",
   ready: "Ready",
 };
@@ -43,8 +43,8 @@ export class LoadingView {
   }
 
   /** @param {LoadProgress} progress */
-  update({ phase, loadedBytes, totalBytes, fromCache }) {
-    const stage = phase === "download" && fromCache ? "Reading from this device" : PHASE_WORDS[phase];
+  update({ phase, loadedBytes, totalBytes }) {
+    const stage = PHASE_WORDS[phase];
     if (stage !== this.#stage) this.#showStage(stage);
     if (!totalBytes) return;
 

@@ -3,13 +3,15 @@ import { Engine } from "../qwisp.js";
 import { ChatView } from "./chat_view.js";
 import { EngineFacts } from "./engine_facts.js";
 import { FailureView } from "./failure_view.js";
-import { rememberLoaded } from "./loaded_before.js";
+import { rememberLoaded, wasLoadedBefore } from "./loaded_before.js";
 import { LoadingView } from "./loading_view.js";
 import { listModelChoices } from "./model_choices.js";
 import { readPageOptions } from "./page_options.js";
 import { StartView } from "./start_view.js";
 
 /** @typedef {import("./model_choices.js").ModelChoice} ModelChoice */
+
+const NOT_STORED = "Not kept on this device: the browser refused to store it";
 
 const failureView = new FailureView();
 try {
@@ -28,13 +30,12 @@ async function runPage() {
   let loading = new AbortController();
   /** @type {ModelChoice} */
   let lastChoice = choices[0];
-  let lastBackend = options.backend;
 
-  const startView = new StartView((choice) => load(choice, options.backend));
+  const startView = new StartView((choice) => load(choice));
   const loadingView = new LoadingView(() => loading.abort());
   const chatView = new ChatView({
     system: options.system,
-    onRestart: () => load(lastChoice, lastBackend),
+    onRestart: () => load(lastChoice),
     onAnswer: (result) => engineFacts.update(result),
   });
   const views = [startView, loadingView, failureView, chatView, engineFacts];
@@ -49,49 +50,46 @@ async function runPage() {
     startView.focus();
   };
 
-  /**
-   * @param {ModelChoice} choice
-   * @param {"auto" | "webgpu" | "cpu"} backend
-   */
-  async function load(choice, backend) {
+  /** @param {ModelChoice} choice */
+  async function load(choice) {
     lastChoice = choice;
-    lastBackend = backend;
     loading = new AbortController();
     hideAll();
     loadingView.show(choice.name);
     try {
       const engine = await Engine.load({
         model: choice.model,
-        backend,
+        backend: options.backend,
         contextLength: options.contextLength,
         onProgress: (progress) => loadingView.update(progress),
         signal: loading.signal,
       });
-      if (choice.address) rememberLoaded(choice.address);
+      const { stored } = engine.info;
+      if (choice.address !== null) rememberLoaded(choice.address, stored);
       hideAll();
       engineFacts.show(choice.name, engine.info);
       chatView.show(engine, { ...choice.sampling, ...options.generation });
+      if (choice.address !== null && !stored) chatView.note(NOT_STORED);
     } catch (error) {
       if (loading.signal.aborted) returnToStart();
-      else showFailure(error, choice, backend);
+      else showFailure(error, choice);
     }
   }
 
   /**
    * @param {unknown} error
    * @param {ModelChoice} choice
-   * @param {"auto" | "webgpu" | "cpu"} backend
    */
-  function showFailure(error, choice, backend) {
-    const noGpu = /** @type {{ kind?: string }} */ (error).kind === "no-webgpu";
+  function showFailure(error, choice) {
     hideAll();
     failureView.show(error, [
-      ...(noGpu ? [{ label: "Run on the processor", run: () => load(choice, "cpu") }] : []),
-      { label: "Try again", run: () => load(choice, backend) },
+      { label: "Try again", run: () => load(choice) },
       { label: "Choose another model", run: returnToStart },
     ]);
   }
 
-  if (options.autoload) await load(choices[0], options.backend);
+  // An address alone is no consent to a download: anyone may have made it.
+  const [{ address }] = choices;
+  if (options.autoload && address !== null && wasLoadedBefore(address)) await load(choices[0]);
   else showStart();
 }

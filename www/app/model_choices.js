@@ -1,5 +1,8 @@
 import { QwispError } from "../qwisp.js";
 
+/** How long a server may take to say how large a file is. */
+const SIZE_PATIENCE_MS = 5000;
+
 /**
  * A model that the page can load, and what it can tell about it beforehand.
  *
@@ -8,7 +11,7 @@ import { QwispError } from "../qwisp.js";
  * @property {string} name
  * @property {string} description
  * @property {string | null} address Where it is downloaded from; null for a file of this device.
- * @property {number | null} bytes Null when nobody says.
+ * @property {number | null} bytes Null while nobody has said; see `askForSize`.
  * @property {import("../qwisp.js").ChatOptions} sampling
  */
 
@@ -22,7 +25,7 @@ export async function listModelChoices(wanted) {
   const choices = await fetchCatalogueChoices();
   if (wanted === null) return choices;
   const known = choices.find((choice) => choice.model === wanted);
-  return known ? [known, ...choices.filter((choice) => choice !== known)] : [await choiceOfAddress(wanted), ...choices];
+  return known ? [known, ...choices.filter((choice) => choice !== known)] : [choiceOfAddress(wanted), ...choices];
 }
 
 /**
@@ -56,9 +59,9 @@ async function fetchCatalogueChoices() {
 
 /**
  * @param {string} wanted
- * @returns {Promise<ModelChoice>}
+ * @returns {ModelChoice}
  */
-async function choiceOfAddress(wanted) {
+function choiceOfAddress(wanted) {
   if (!URL.canParse(wanted, document.baseURI)) {
     throw new QwispError(
       "invalid-argument",
@@ -71,19 +74,21 @@ async function choiceOfAddress(wanted) {
     name: url.pathname.split("/").at(-1) || url.host,
     description: "",
     address: url.href,
-    bytes: await askForSize(url),
+    bytes: null,
     sampling: {},
   };
 }
 
 /**
- * The size is worth one small request; without an answer the page says that it does not know.
+ * The size of a file is worth one small request, but no waiting. Null without an answer.
  *
- * @param {URL} url
+ * @param {string} address
+ * @returns {Promise<number | null>}
  */
-async function askForSize(url) {
+export async function askForSize(address) {
   try {
-    const response = await fetch(url, { method: "HEAD", credentials: "omit" });
+    const signal = AbortSignal.timeout(SIZE_PATIENCE_MS);
+    const response = await fetch(address, { method: "HEAD", credentials: "omit", signal });
     return response.ok ? Number(response.headers.get("content-length")) || null : null;
   } catch {
     return null;

@@ -2,15 +2,15 @@
  * What the page's address asks for. All parts are optional:
  *
  * - `model`: address of a GGUF (absolute or relative to the page) or an id from models.json; offered first
- * - `backend`: `auto` (default), `webgpu` or `cpu`
+ * - `backend`: `auto` (default) or `webgpu`
  * - `context`: tokens that prompt and answer share
- * - `autoload=1`: start at once, without the question
+ * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
  * - `system`: system prompt of every chat
  * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
  *
  * @typedef {object} PageOptions
  * @property {string | null} model
- * @property {"auto" | "webgpu" | "cpu"} backend
+ * @property {"auto" | "webgpu"} backend
  * @property {number | undefined} contextLength
  * @property {boolean} autoload
  * @property {string | null} system
@@ -64,8 +64,8 @@ function readNumber(parameters, name) {
 
 /** @param {string} text */
 function readBackend(text) {
-  if (text === "auto" || text === "webgpu" || text === "cpu") return text;
-  throw wrongParameter("backend", "auto, webgpu or cpu", text);
+  if (text === "auto" || text === "webgpu") return text;
+  throw wrongParameter("backend", "auto or webgpu", text);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { byId, element } from "./dom.js";
 import { formatBytes } from "./format.js";
 import { wasLoadedBefore } from "./loaded_before.js";
-import { choiceOfFile } from "./model_choices.js";
+import { askForSize, choiceOfFile } from "./model_choices.js";
 
 /** @typedef {import("./model_choices.js").ModelChoice} ModelChoice */
 
@@ -35,6 +35,7 @@ export class StartView {
     this.#choicesBox.replaceChildren(this.#choicesBox.children[0], ...choices.map(choiceElement));
     this.#describeSelected();
     this.#section.hidden = false;
+    for (const choice of choices) this.#completeSize(choice);
   }
 
   focus() {
@@ -43,6 +44,15 @@ export class StartView {
 
   hide() {
     this.#section.hidden = true;
+  }
+
+  /** @param {ModelChoice} choice */
+  async #completeSize(choice) {
+    if (choice.bytes !== null || choice.address === null) return;
+    choice.bytes = await askForSize(choice.address);
+    const sizes = this.#choicesBox.querySelectorAll(".model-size");
+    sizes[this.#choices.indexOf(choice)].textContent = describeSize(choice);
+    this.#describeSelected();
   }
 
   #selected() {
@@ -68,13 +78,19 @@ export class StartView {
  * @param {ModelChoice} choice
  * @param {number} index
  */
-function choiceElement({ name, description, bytes }, index) {
+function choiceElement(choice, index) {
+  const { name, description } = choice;
   return element(
     "label",
     { className: "model-choice" },
     element("input", { type: "radio", name: "model", value: String(index), defaultChecked: index === 0 }),
     element("span", { className: "model-name" }, name),
-    element("span", { className: "model-size" }, bytes === null ? "size unknown" : formatBytes(bytes)),
+    element("span", { className: "model-size" }, describeSize(choice)),
     element("span", { className: "model-description" }, description),
   );
+}
+
+/** @param {ModelChoice} choice */
+function describeSize({ bytes }) {
+  return bytes === null ? "size unknown" : formatBytes(bytes);
 }

@@ -2,6 +2,13 @@
  * @typedef {import("./qwisp.d.ts").ErrorKind} ErrorKind
  */
 
+/**
+ * The kinds after which the engine is gone and has to be loaded again.
+ *
+ * @type {ReadonlySet<ErrorKind>}
+ */
+export const FATAL_KINDS = new Set(["out-of-memory", "device-lost", "unloaded", "internal"]);
+
 /** What every failure of the engine is: an error whose `kind` code can switch on and whose message says it all. */
 export class QwispError extends Error {
   /**

@@ -1,5 +1,5 @@
 /**
- * Qwisp: a small Qwen language model that runs in the browser, on WebGPU or the CPU, in a worker of its own.
+ * Qwisp: a small Qwen language model that runs in the browser, on WebGPU, in a worker of its own.
  *
  * ```js
  * import { Engine } from "./qwisp.js";
@@ -11,16 +11,17 @@
 /**
  * What went wrong, for code to switch on:
  *
- * - `no-webgpu`: no WebGPU here, or no usable adapter; `backend: "cpu"` may work.
+ * - `no-webgpu`: no WebGPU here, or no usable adapter.
  * - `unsupported-model`: a sound GGUF whose architecture or tensor type the engine does not know.
  * - `bad-file`: not a GGUF, or a damaged or truncated one.
  * - `network`: a file could not be fetched, or the connection broke.
  * - `integrity`: the file does not have the expected SHA-256.
  * - `quota`: the browser's storage is full.
- * - `out-of-memory`: the model or its KV cache does not fit in memory.
+ * - `out-of-memory`: the model or its KV cache does not fit in memory. The engine is dead; load it again, perhaps with a
+ *   shorter context or a smaller model.
  * - `device-lost`: the GPU went away. The engine is dead; load it again.
  * - `context-full`: the messages do not fit in the context. The engine still works.
- * - `aborted`: `Engine.load` was stopped by its signal.
+ * - `aborted`: `Engine.load` or `score` was stopped by its signal.
  * - `invalid-argument`: an argument was wrong. The engine still works.
  * - `unloaded`: the engine was unloaded before the call could be answered.
  * - `internal`: a fault of the engine. The engine is dead; load it again.
@@ -40,6 +41,9 @@ export type ErrorKind =
   | "unloaded"
   | "internal";
 
+/** The kinds after which the engine is dead: `out-of-memory`, `device-lost`, `unloaded`, `internal`. */
+export const FATAL_KINDS: ReadonlySet<ErrorKind>;
+
 /** Every failure of the engine. The message says what failed, where, what was found and what was expected. */
 export class QwispError extends Error {
   constructor(kind: ErrorKind, message: string, options?: ErrorOptions);
@@ -53,22 +57,28 @@ export interface LoadOptions {
    * or a `File` or `Blob`. A string is an id when it holds no `/`, `:` or `?` and does not end in `.gguf`.
    */
   model: string | URL | Blob;
-  /** SHA-256 of the file in hexadecimal; another file fails with `integrity`. Default: the catalogue's, or no check. */
+  /**
+   * SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: the catalogue's, or no
+   * check.
+   */
   sha256?: string;
-  /** `auto` takes the GPU unless it is missing or only emulated. Default: `auto`. */
-  backend?: "auto" | "webgpu" | "cpu";
-  /** Tokens that prompt and answer share. Default: 4096, or the model's own limit when that is lower. */
+  /** What computes. `auto` is the best there is, which so far is `webgpu`. Default: `auto`. */
+  backend?: "auto" | "webgpu";
+  /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
   contextLength?: number;
   /** Whether to keep the file in IndexedDB for the next visit. Files and Blobs are never kept. Default: `true`. */
   cache?: boolean;
   /** Called while loading. */
   onProgress?: (progress: LoadProgress) => void;
-  /** Stops the load, which then rejects with `aborted`. */
+  /** Stops the load, which then rejects with `aborted` at once and leaves nothing of an incomplete file stored. */
   signal?: AbortSignal;
 }
 
 export interface LoadProgress {
-  /** `upload` copies weights to the GPU; `compile` prepares the shaders; `ready` comes once, last. */
+  /**
+   * `download` takes the file from its address and `upload` from this device's storage, both to the GPU; `compile`
+   * prepares the shaders; `ready` comes once, last.
+   */
   phase: "download" | "verify" | "upload" | "compile" | "ready";
   loadedBytes: number;
   totalBytes: number;
@@ -90,8 +100,8 @@ export interface EngineInfo {
     /** Tokens that prompt and answer share, in this engine. */
     contextLength: number;
   };
-  backend: "webgpu" | "cpu";
-  /** The GPU, in the browser's words; empty on the CPU. */
+  backend: "webgpu";
+  /** The GPU, in the browser's words. */
   adapter: string;
   memory: {
     weightsBytes: number;
@@ -111,7 +121,7 @@ export interface Message {
 
 /**
  * How to generate. Steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw from what is
- * left. The defaults are what Qwen recommends.
+ * left. The defaults are what Qwen recommends, but for the repetition penalty, which is off.
  */
 export interface ChatOptions {
   /** Most tokens to write. Default: what the context has left. */
@@ -156,6 +166,7 @@ export interface ChatResult {
   timings: {
     prefillMs: number;
     decodeMs: number;
+    /** Of the prompt tokens that had to be computed; cached ones do not count. */
     prefillTokensPerSecond: number;
     decodeTokensPerSecond: number;
   };
@@ -207,8 +218,8 @@ export interface ReplyCounters {
 /**
  * A loaded model. Calls may overlap; they run one after another in the order in which they were made.
  *
- * After `device-lost` or `internal`, and after `unload`, every call rejects; after any other failure the engine goes
- * on working.
+ * After a failure whose kind is in `FATAL_KINDS`, and after `unload`, every call rejects; after any other failure the
+ * engine goes on working.
  */
 export class Engine {
   private constructor();
@@ -229,9 +240,13 @@ export class Engine {
 
   /**
    * How likely the model finds given tokens: one entry for each position from `from` (default 1, since nothing comes
-   * before the first token) to the end, each with the `topK` (default 0) likeliest tokens there.
+   * before the first token) to the end, each with the `topK` (default 0, at most 1000) likeliest tokens there. `signal` stops it,
+   * and it then rejects with `aborted`.
    */
-  score(ids: Uint32Array | number[], options?: { from?: number; topK?: number }): Promise<TokenScore[]>;
+  score(
+    ids: Uint32Array | number[],
+    options?: { from?: number; topK?: number; signal?: AbortSignal },
+  ): Promise<TokenScore[]>;
 
   /** What the last reply asked of the GPU. */
   counters(): Promise<ReplyCounters>;

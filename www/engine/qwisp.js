@@ -5,14 +5,24 @@
  * The build places this file at the root of the site and the rest of its folder in `engine/` beside it; the imports
  * are written for that place.
  */
-import { checkBoolean, checkChat, checkCount, checkLoadOptions, checkText, tokenIds } from "./engine/arguments.js";
-import { QwispError } from "./engine/errors.js";
+import {
+  checkBoolean,
+  checkChat,
+  checkLoadOptions,
+  checkScoreOptions,
+  checkText,
+  tokenIds,
+  withoutUndefined,
+} from "./engine/arguments.js";
+import { FATAL_KINDS, QwispError } from "./engine/errors.js";
+import { loadModel } from "./engine/load_model.js";
 import { resolveModel } from "./engine/model_source.js";
 import { Reply } from "./engine/reply.js";
+import { settleWithin } from "./engine/settle_within.js";
 import { startWorker } from "./engine/start_worker.js";
 import { WorkerClient } from "./engine/worker_client.js";
 
-export { QwispError };
+export { FATAL_KINDS, QwispError };
 
 /** How long `unload` waits for the module to free what it holds before it ends the worker regardless. */
 const UNLOAD_PATIENCE_MS = 2000;
@@ -49,19 +59,10 @@ export class Engine {
       cache: cache && source.cacheable,
     };
 
-    /** @type {WorkerClient | undefined} */
-    let client;
-    const abort = () => client?.close(new QwispError("aborted", "Engine.load was aborted by its signal"));
     try {
-      client = new WorkerClient(startWorker());
-      signal?.addEventListener("abort", abort);
-      if (signal?.aborted) abort();
-      return new Engine(client, await loadFirstReachable(client, source.urls, moduleOptions, onProgress));
-    } catch (error) {
-      client?.close(/** @type {QwispError} */ (error));
-      throw error;
+      const client = new WorkerClient(startWorker());
+      return new Engine(client, await loadModel(client, source.urls, moduleOptions, { onProgress, signal }));
     } finally {
-      signal?.removeEventListener("abort", abort);
       source.release();
     }
   }
@@ -77,7 +78,7 @@ export class Engine {
   chat(messages, options = {}) {
     const start = async (/** @type {(text: string) => void} */ onText, /** @type {AbortSignal} */ stopSignal) => {
       checkChat(messages, options);
-      const { signal, ...moduleOptions } = options;
+      const { signal, ...moduleOptions } = withoutUndefined(options);
       const stopSignals = [stopSignal, this.#closing.signal, ...(signal ? [signal] : [])];
       return await this.#call("chat", [messages, moduleOptions], {
         onEvent: onText,
@@ -108,13 +109,13 @@ export class Engine {
 
   /**
    * @param {Uint32Array | number[]} ids
-   * @param {{ from?: number, topK?: number }} [options]
+   * @param {{ from?: number, topK?: number, signal?: AbortSignal }} [options]
    * @returns {Promise<import("./qwisp.d.ts").TokenScore[]>}
    */
-  async score(ids, { from = 1, topK = 0 } = {}) {
-    checkCount("score: from", from);
-    checkCount("score: topK", topK);
-    return await this.#call("score", [tokenIds("score: ids", ids), from, topK]);
+  async score(ids, options = {}) {
+    checkScoreOptions(options);
+    const { from = 1, topK = 0, signal } = options;
+    return await this.#call("score", [tokenIds("score: ids", ids), from, topK], { signal });
   }
 
   /** @returns {Promise<import("./qwisp.d.ts").ReplyCounters>} */
@@ -131,9 +132,8 @@ export class Engine {
   async #close() {
     const freed = this.#client.call("unload", []);
     this.#closing.abort();
-    const patience = new Promise((resolve) => setTimeout(resolve, UNLOAD_PATIENCE_MS));
     // An engine that has already failed has nothing left to free.
-    await Promise.race([freed.catch(() => {}), patience]);
+    await settleWithin(freed, UNLOAD_PATIENCE_MS);
     this.#client.close(new QwispError("unloaded", "The engine was unloaded; load it again with Engine.load()"));
   }
 
@@ -149,24 +149,5 @@ export class Engine {
       );
     }
     return this.#client.call(method, args, options);
-  }
-}
-
-/**
- * A catalogue lists the same file at several places; one that cannot be reached is no reason to give up.
- *
- * @param {WorkerClient} client
- * @param {string[]} urls
- * @param {object} moduleOptions
- * @param {((progress: any) => void) | undefined} onProgress
- */
-async function loadFirstReachable(client, urls, moduleOptions, onProgress) {
-  for (const [index, url] of urls.entries()) {
-    try {
-      return await client.call("load", [{ ...moduleOptions, url }], { onEvent: onProgress });
-    } catch (error) {
-      const isLast = index === urls.length - 1;
-      if (isLast || /** @type {QwispError} */ (error).kind !== "network") throw error;
-    }
   }
 }

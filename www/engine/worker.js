@@ -28,7 +28,7 @@ const methods = {
   chat: ([messages, options], { report, signal }) => engine.chat(messages, options, report, signal),
   tokenize: ([text, special]) => engine.tokenize(text, special),
   detokenize: ([ids]) => engine.detokenize(ids),
-  score: ([ids, from, topK]) => engine.score(ids, from, topK),
+  score: ([ids, from, topK], { signal }) => engine.score(ids, from, topK, signal),
   counters: () => engine.counters(),
   unload: () => engine.free(),
 };
@@ -60,7 +60,10 @@ addEventListener("message", ({ data }) => {
   if (data.type === "abort") {
     controllers.get(data.id)?.abort();
   } else {
-    controllers.set(data.id, new AbortController());
+    const controller = new AbortController();
+    // Its own message would come too late for a call that is over at once.
+    if (data.aborted) controller.abort();
+    controllers.set(data.id, controller);
     queue = queue.then(() => run(data));
   }
 });

@@ -1,4 +1,4 @@
-import { QwispError, engineStopped, errorFromPlain } from "./errors.js";
+import { FATAL_KINDS, QwispError, engineStopped, errorFromPlain } from "./errors.js";
 import { WORKER_URL } from "./start_worker.js";
 
 /**
@@ -7,9 +7,6 @@ import { WORKER_URL } from "./start_worker.js";
  * @property {(error: QwispError) => void} reject
  * @property {((value: any) => void) | undefined} onEvent
  */
-
-/** After one of these the state behind the worker is gone. */
-const FATAL_KINDS = new Set(["device-lost", "internal"]);
 
 /** The page's end of the line to the worker: calls out, answers and events back. The other end is `worker.js`. */
 export class WorkerClient {
@@ -52,7 +49,7 @@ export class WorkerClient {
     const answer = new Promise((resolve, reject) => {
       this.#pending.set(id, { resolve, reject, onEvent });
       try {
-        this.#worker.postMessage({ type: "call", id, method, args });
+        this.#worker.postMessage({ type: "call", id, method, args, aborted: signal?.aborted ?? false });
       } catch (cause) {
         this.#pending.delete(id);
         reject(
@@ -62,9 +59,8 @@ export class WorkerClient {
         );
       }
     });
-    if (!signal) return answer;
+    if (!signal || signal.aborted) return answer;
 
-    if (signal.aborted) sendAbort();
     signal.addEventListener("abort", sendAbort);
     return answer.finally(() => signal.removeEventListener("abort", sendAbort));
   }

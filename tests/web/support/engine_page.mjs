@@ -44,12 +44,12 @@ export class EnginePage {
   /**
    * Loads a model; an engine that was there before is unloaded.
    * @param {LoadOptions} options
-   * @param {{ abortAfterProgress?: boolean }} [test] aborts as soon as the first progress is reported
+   * @param {{ abortAtBytes?: number }} [test] aborts as soon as so many bytes are reported
    * @returns {Promise<{ info: EngineInfo, progress: LoadProgress[] }>}
    */
-  async load(options, { abortAfterProgress = false } = {}) {
+  async load(options, { abortAtBytes = Infinity } = {}) {
     const outcome = await this.page.evaluate(
-      async ({ options, abortAfterProgress }) => {
+      async ({ options, abortAtBytes }) => {
         const page = /** @type {{ engine?: Engine } & typeof globalThis} */ (globalThis);
         const moduleUrl = new URL("qwisp.js", location.href).href;
         const { Engine } = await import(moduleUrl);
@@ -60,7 +60,7 @@ export class EnginePage {
         const abort = new AbortController();
         const onProgress = (/** @type {LoadProgress} */ step) => {
           progress.push(step);
-          if (abortAfterProgress) abort.abort();
+          if (step.loadedBytes >= abortAtBytes) abort.abort();
         };
         try {
           const engine = /** @type {Engine} */ (await Engine.load({ ...options, onProgress, signal: abort.signal }));
@@ -71,7 +71,7 @@ export class EnginePage {
           return { error: { name, kind, message } };
         }
       },
-      { options, abortAfterProgress },
+      { options, abortAtBytes },
     );
     if (!outcome.value) throw new PageError(outcome.error);
     return outcome.value;

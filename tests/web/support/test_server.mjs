@@ -1,43 +1,15 @@
 /** The server of the browser tests: the one of `make serve`, and beside it addresses that misbehave. */
 
-import { createReadStream } from "node:fs";
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { createHandler, listen, parseRange, sendFile, sendText } from "../../../scripts/serve.mjs";
+import { createHandler, listen, sendFile } from "../../../scripts/serve.mjs";
+import { sendImperfectly } from "./imperfect_server.mjs";
 
 export const DIST = resolve("dist");
 
 /** A page of the same origin that loads nothing: tests import the public module into it. */
 export const BLANK_PAGE = '<!doctype html><html lang="en"><title>test</title></html>';
-
-/**
- * Gives a file as an honest server would, and cuts the connection when it comes to `cutOffset`.
- * @param {import("node:http").IncomingMessage} request
- * @param {import("node:http").ServerResponse} response
- * @param {string} path
- * @param {number} cutOffset
- */
-async function sendFileAndCut(request, response, path, cutOffset) {
-  const fileBytes = (await stat(path)).size;
-  const range = parseRange(request.headers.range, fileBytes);
-  if (range === "unsatisfiable") return sendText(response, 416, "no such range");
-  const { first, last } = range === "whole" ? { first: 0, last: fileBytes - 1 } : range;
-  if (request.method !== "HEAD" && first >= cutOffset) return void request.socket.destroy();
-
-  response.writeHead(range === "whole" ? 200 : 206, {
-    "Accept-Ranges": "bytes",
-    "Content-Length": last - first + 1,
-    "Content-Type": "application/octet-stream",
-    ...(range === "whole" ? {} : { "Content-Range": `bytes ${first}-${last}/${fileBytes}` }),
-  });
-  if (request.method === "HEAD") return void response.end();
-  if (last < cutOffset) return void createReadStream(path, { start: first, end: last }).pipe(response);
-  for await (const chunk of createReadStream(path, { start: first, end: cutOffset - 1 })) {
-    await new Promise((written) => response.write(chunk, written));
-  }
-  request.socket.destroy();
-}
 
 /**
  * @typedef {object} TestServer
@@ -46,7 +18,8 @@ async function sendFileAndCut(request, response, path, cutOffset) {
  * @property {string} missingUrl answers 404
  * @property {string} htmlUrl answers 200 with a page
  * @property {string} streamedHtmlUrl the same, without saying how long it is, as servers do that make pages on the spot
- * @property {(offset: number) => string} cutUrl the model from a server that cuts the connection at this byte
+ * @property {(flaws: import("./imperfect_server.mjs").Flaws) => string} imperfectUrl the model from a server with these
+ *   flaws, which a test may change at any time
  * @property {(name: string, bytes: Uint8Array) => Promise<string>} addFile serves other bytes; returns their address
  * @property {() => string[]} downloads the paths of which a body was asked for so far
  * @property {() => Promise<void>} close
@@ -61,6 +34,8 @@ export async function startTestServer({ modelPath }) {
   const honest = createHandler({ distDir: DIST, modelPath });
   /** @type {string[]} */
   const downloads = [];
+  /** @type {Map<string, import("./imperfect_server.mjs").Flaws>} */
+  const imperfect = new Map();
 
   const server = await listen(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
@@ -73,8 +48,8 @@ export async function startTestServer({ modelPath }) {
       response.writeHead(200, { "Content-Type": "text/html" }).end(BLANK_PAGE);
       return;
     }
-    const cut = /^\/cut\/(\d+)\/model\.gguf$/.exec(pathname);
-    if (cut) return sendFileAndCut(request, response, modelPath, Number(cut[1]));
+    const flaws = imperfect.get(pathname);
+    if (flaws) return sendImperfectly(request, response, modelPath, flaws);
     if (pathname.startsWith("/files/")) return sendFile(request, response, join(folder, basename(pathname)));
     return honest(request, response);
   });
@@ -85,7 +60,11 @@ export async function startTestServer({ modelPath }) {
     missingUrl: `${server.url}missing.gguf`,
     htmlUrl: `${server.url}page.gguf`,
     streamedHtmlUrl: `${server.url}streamed_page.gguf`,
-    cutUrl: (offset) => `${server.url}cut/${offset}/model.gguf`,
+    imperfectUrl: (flaws) => {
+      const path = `/imperfect/${imperfect.size}.gguf`;
+      imperfect.set(path, flaws);
+      return new URL(path, server.url).href;
+    },
     addFile: async (name, bytes) => {
       await writeFile(join(folder, name), bytes);
       return `${server.url}files/${name}`;

@@ -1,0 +1,55 @@
+/** Looks into the IndexedDB of a page, where the engine keeps models in records under `[address, index]`. */
+
+/**
+ * The indexes of the records that are stored of a file.
+ * @param {import("playwright-core").Page} page
+ * @param {string} address
+ * @returns {Promise<number[]>}
+ */
+export async function storedRecords(page, address) {
+  return await page.evaluate(async (address) => {
+    // Opening a database that is not there would make it, without the engine's object stores.
+    if (!(await indexedDB.databases()).some(({ name }) => name === "qwisp")) return [];
+    /** @type {[string, number][]} */
+    const keys = await new Promise((resolve, reject) => {
+      const opening = indexedDB.open("qwisp");
+      opening.onerror = () => reject(opening.error);
+      opening.onsuccess = () => {
+        const database = opening.result;
+        const listing = database.transaction("records").objectStore("records").getAllKeys();
+        listing.onerror = () => reject(listing.error);
+        listing.onsuccess = () => {
+          database.close();
+          resolve(/** @type {[string, number][]} */ (listing.result));
+        };
+      };
+    });
+    return keys.filter(([key]) => key === address).map(([, index]) => index);
+  }, address);
+}
+
+/**
+ * @param {import("playwright-core").Page} page
+ * @param {string} address
+ * @param {number} index
+ */
+export async function deleteStoredRecord(page, address, index) {
+  await page.evaluate(
+    ({ address, index }) =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open("qwisp");
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const database = opening.result;
+          const transaction = database.transaction("records", "readwrite");
+          transaction.objectStore("records").delete([address, index]);
+          transaction.onerror = () => reject(transaction.error);
+          transaction.oncomplete = () => {
+            database.close();
+            resolve(undefined);
+          };
+        };
+      }),
+    { address, index },
+  );
+}
