@@ -195,64 +195,66 @@ impl<B: Backend> Engine<B> {
                 .expected("at least 1"));
         }
 
-        let mut answer = Answer::new(options.stop.clone());
-        let mut usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
-        let choices = self.tokenizer.len();
-        let mut generator = match Generator::start(&mut self.model, &prompt, sampler, choices, &aborted).await {
-            Ok((generator, cached)) => {
-                usage.cached_tokens = cached;
-                generator
-            }
-            Err(error) if error.kind() == ErrorKind::Aborted => {
-                let prefill = self.model.counters() - counters_before;
-                self.counters = ReplyCounters { prefill, decode: Counters::default() };
-                let timings = Timings { prefill_ms: milliseconds_since(started), ..Timings::default() };
-                return Ok(Reply {
-                    text: answer.text,
-                    thinking: String::new(),
-                    finish_reason: FinishReason::Abort,
-                    usage,
-                    timings,
-                });
-            }
-            Err(error) => return Err(error),
-        };
-
-        let mut first_token = None;
-        let finish_reason = loop {
-            if aborted() {
-                break FinishReason::Abort;
-            }
-            let token = generator.next_token().await?;
-            first_token.get_or_insert_with(|| (generator.counters(), Instant::now()));
-            if self.stop_tokens.contains(&token) {
-                break FinishReason::Stop;
-            }
-            usage.completion_tokens += 1;
-            // A control token that doesn't end the turn is structure, not text.
-            if !self.tokenizer.is_control(token) && answer.push(&self.tokenizer.token_bytes(token)?, &mut on_text) {
-                break FinishReason::Stop;
-            }
-            if options.max_tokens == Some(usage.completion_tokens) || !generator.has_room() {
-                break FinishReason::Length;
-            }
-            generator.advance(token)?;
-        };
+        let usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
+        let mut turn = Turn { answer: Answer::new(options.stop.clone()), usage, first_token: None };
+        let finish_reason =
+            match self.write_answer(&mut turn, &prompt, sampler, options.max_tokens, &mut on_text, aborted).await {
+                Ok(finish_reason) => finish_reason,
+                // While the prompt was being read.
+                Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
+                Err(error) => return Err(error),
+            };
+        let Turn { mut answer, usage, first_token } = turn;
         answer.finish(&mut on_text);
 
+        let read_tokens = if first_token.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
         let (counters_then, first_token_at) = first_token.unwrap_or((self.model.counters(), Instant::now()));
         self.counters.prefill = counters_then - counters_before;
         self.counters.decode = self.model.counters() - counters_then;
         let prefill_ms = first_token_at.duration_since(started).as_secs_f64() * 1000.0;
-        let decode_ms = milliseconds_since(first_token_at);
+        let decode_ms = first_token_at.elapsed().as_secs_f64() * 1000.0;
         let per_second = |tokens: usize, ms: f64| if ms > 0.0 { tokens as f64 / ms * 1000.0 } else { 0.0 };
         let timings = Timings {
             prefill_ms,
             decode_ms,
-            prefill_tokens_per_second: per_second(usage.prompt_tokens - usage.cached_tokens, prefill_ms),
+            prefill_tokens_per_second: per_second(read_tokens, prefill_ms),
             decode_tokens_per_second: per_second(usage.completion_tokens.saturating_sub(1), decode_ms),
         };
         Ok(Reply { text: answer.text, thinking: String::new(), finish_reason, usage, timings })
+    }
+
+    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended.
+    async fn write_answer(
+        &mut self,
+        turn: &mut Turn,
+        prompt: &[u32],
+        sampler: Sampler,
+        max_tokens: Option<usize>,
+        on_text: &mut impl FnMut(&str),
+        aborted: impl Fn() -> bool,
+    ) -> Result<FinishReason> {
+        let Self { model, tokenizer, stop_tokens, .. } = self;
+        let (mut generator, cached) = Generator::start(model, prompt, sampler, tokenizer.len(), &aborted).await?;
+        turn.usage.cached_tokens = cached;
+        loop {
+            if aborted() {
+                return Ok(FinishReason::Abort);
+            }
+            let token = generator.next_token().await?;
+            turn.first_token.get_or_insert_with(|| (generator.counters(), Instant::now()));
+            if stop_tokens.contains(&token) {
+                return Ok(FinishReason::Stop);
+            }
+            turn.usage.completion_tokens += 1;
+            // A control token that doesn't end the turn is structure, not text.
+            if !tokenizer.is_control(token) && turn.answer.push(&tokenizer.token_bytes(token)?, on_text) {
+                return Ok(FinishReason::Stop);
+            }
+            if max_tokens == Some(turn.usage.completion_tokens) || !generator.has_room() {
+                return Ok(FinishReason::Length);
+            }
+            generator.advance(token)?;
+        }
     }
 
     /// Teacher forcing: how likely each token of `ids` from position `from` (at least 1) on was after all before it,
@@ -333,8 +335,12 @@ fn score_token(id: u32, logprobs: &[f32], top_k: usize) -> Score {
     Score { id, logprob: logprob_of(id).logprob, top: order.into_iter().map(logprob_of).collect() }
 }
 
-fn milliseconds_since(start: Instant) -> f64 {
-    start.elapsed().as_secs_f64() * 1000.0
+/// An answer that is being written.
+struct Turn {
+    answer: Answer,
+    usage: Usage,
+    /// What had been asked of the device when the first token came, and when that was.
+    first_token: Option<(Counters, Instant)>,
 }
 
 /// The text of an answer as it grows.
