@@ -25,9 +25,3 @@ fn byte_at(byte_offset: u32) -> u32 {
 fn write_word(start: u32, index: u32, word: u32) {
     weights[start + (index >> 2u)][index & 3u] = word;
 }
-
-// Writes what two consecutive blocks have at `byte_offset` as one word of a plane of sixteen bits a block.
-fn write_half_words(start: u32, block: u32, byte_offset: u32, block_bytes: u32, is_pair: bool) {
-    let second = select(0u, half_word_at(byte_offset + block_bytes), is_pair);
-    write_word(start, block >> 1u, half_word_at(byte_offset) | (second << 16u));
-}

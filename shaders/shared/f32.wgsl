@@ -1,15 +1,5 @@
 // F32: plain floats, as in the file.
-#import planes
-
-struct Group {
-    index: u32,
-    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
-    minimum: f32,
-}
-
-fn load_group(group: u32) -> Group {
-    return Group(group, vec2<f32>(1.0), 0.0);
-}
+#import float_group
 
 // Quants 4 * part to 4 * part + 3 of a group.
 fn quants4(group: Group, part: u32) -> vec4<f32> {

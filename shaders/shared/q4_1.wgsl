@@ -1,13 +1,7 @@
 // Q4_1: weight = scale * q + offset. Planes: 32 nibbles a group; f16 scale and f16 offset in a word a group.
-#import planes
+#import four_bit_group
 
-const SCALES: u32 = GROUPS;
-
-struct Group {
-    nibbles: vec4<u32>,
-    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
-    minimum: f32,
-}
+const SCALES: u32 = AFTER_NIBBLES;
 
 fn load_group(group: u32) -> Group {
     let halves = plane_word(SCALES, group);
@@ -16,5 +10,5 @@ fn load_group(group: u32) -> Group {
 
 // Quants 4 * part to 4 * part + 3 of a group.
 fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(nibbles4(group.nibbles, part));
+    return unsigned_quants4(group, part);
 }

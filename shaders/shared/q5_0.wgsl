@@ -1,16 +1,7 @@
 // Q5_0: weight = scale * (q - 16). Planes: 32 nibbles a group; 32 fifth bits a group; an f16 scale a group.
-#import planes
-#import fifth_bits
+#import five_bit_group
 
-const FIFTH_BITS: u32 = GROUPS;
-const SCALES: u32 = FIFTH_BITS + (GROUPS + 3u) / 4u;
-
-struct Group {
-    nibbles: vec4<u32>,
-    high: u32,
-    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
-    minimum: f32,
-}
+const SCALES: u32 = AFTER_FIFTH_BITS;
 
 fn load_group(group: u32) -> Group {
     return Group(weights[group], plane_word(FIFTH_BITS, group), vec2<f32>(plane_half(SCALES, group)), 0.0);
@@ -18,5 +9,5 @@ fn load_group(group: u32) -> Group {
 
 // Quants 4 * part to 4 * part + 3 of a group.
 fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(nibbles4(group.nibbles, part) | fifth_bits4(group.high, part)) - 16.0;
+    return unsigned_quants4(group, part) - 16.0;
 }

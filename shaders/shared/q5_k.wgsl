@@ -1,19 +1,10 @@
 // Q5_K: weight = scale * group scale * q - minimum * group minimum, blocks of 8 groups. Planes: 32 nibbles a group; 32
 // fifth bits a group; group scale and group minimum, a byte each, two groups to a word; f16 scale and f16 minimum in a
 // word a block.
-#import planes
-#import fifth_bits
+#import five_bit_group
 
-const FIFTH_BITS: u32 = GROUPS;
-const GROUP_SCALES: u32 = FIFTH_BITS + (GROUPS + 3u) / 4u;
+const GROUP_SCALES: u32 = AFTER_FIFTH_BITS;
 const SCALES: u32 = GROUP_SCALES + (GROUPS + 7u) / 8u;
-
-struct Group {
-    nibbles: vec4<u32>,
-    high: u32,
-    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
-    minimum: f32,
-}
 
 fn load_group(group: u32) -> Group {
     let group_scales = plane_half_word(GROUP_SCALES, group);
@@ -25,5 +16,5 @@ fn load_group(group: u32) -> Group {
 
 // Quants 4 * part to 4 * part + 3 of a group.
 fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(nibbles4(group.nibbles, part) | fifth_bits4(group.high, part));
+    return unsigned_quants4(group, part);
 }

@@ -1,4 +1,4 @@
-// From bit n for quant n to the order of `fifth_bits.wgsl`.
+// From bit n for quant n to the order of `five_bit_group.wgsl`.
 fn transpose_fifth_bits(bits: u32) -> u32 {
     var transposed = 0u;
     for (var part = 0u; part < 8u; part++) {

@@ -2,11 +2,9 @@
 #import blocks
 
 const BLOCK_BYTES: u32 = 18u;
+const SCALE_OFFSET: u32 = 0u;
 
-fn repack_pair(source: u32, block: u32, is_pair: bool) {
+fn repack_block(source: u32, block: u32) {
     weights[block] = four_words_at(source + 2u);
-    if (is_pair) {
-        weights[block + 1u] = four_words_at(source + BLOCK_BYTES + 2u);
-    }
-    write_half_words(SCALES, block, source, BLOCK_BYTES, is_pair);
 }
+#import repack_paired_scales

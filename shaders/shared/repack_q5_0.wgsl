@@ -3,16 +3,10 @@
 #import repack_fifth_bits
 
 const BLOCK_BYTES: u32 = 22u;
+const SCALE_OFFSET: u32 = 0u;
 
 fn repack_block(source: u32, block: u32) {
     weights[block] = four_words_at(source + 6u);
     write_word(FIFTH_BITS, block, transpose_fifth_bits(word_at(source + 2u)));
 }
-
-fn repack_pair(source: u32, block: u32, is_pair: bool) {
-    repack_block(source, block);
-    if (is_pair) {
-        repack_block(source + BLOCK_BYTES, block + 1u);
-    }
-    write_half_words(SCALES, block, source, BLOCK_BYTES, is_pair);
-}
+#import repack_paired_scales

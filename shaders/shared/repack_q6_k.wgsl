@@ -4,6 +4,7 @@
 #import blocks
 
 const BLOCK_BYTES: u32 = 210u;
+const SCALE_OFFSET: u32 = 208u;
 
 fn repack_block(source: u32, block: u32) {
     for (var group = 0u; group < 8u; group++) {
@@ -27,11 +28,4 @@ fn repack_block(source: u32, block: u32) {
         write_word(GROUP_SCALES, block * 4u + pair, word_at(source + 192u + pair * 4u));
     }
 }
-
-fn repack_pair(source: u32, block: u32, is_pair: bool) {
-    repack_block(source, block);
-    if (is_pair) {
-        repack_block(source + BLOCK_BYTES, block + 1u);
-    }
-    write_half_words(SCALES, block, source + 208u, BLOCK_BYTES, is_pair);
-}
+#import repack_paired_scales

@@ -1,0 +1,20 @@
+// A group of the formats of five bits. Its first planes: 32 nibbles a group; 32 fifth bits in a word a group, bit
+// 8 j + part for quant 4 * part + j, so that those of four neighbours shift straight into their bytes.
+#import planes
+
+const FIFTH_BITS: u32 = GROUPS;
+// Where the planes after these start.
+const AFTER_FIFTH_BITS: u32 = FIFTH_BITS + (GROUPS + 3u) / 4u;
+
+struct Group {
+    nibbles: vec4<u32>,
+    high: u32,
+    scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
+    minimum: f32,
+}
+
+// Quants 4 * part to 4 * part + 3 of a group, 0 to 31.
+fn unsigned_quants4(group: Group, part: u32) -> vec4<f32> {
+    let high = ((group.high >> part) & 0x01010101u) << 4u;
+    return bytes_to_floats(nibbles4(group.nibbles, part) | high);
+}
