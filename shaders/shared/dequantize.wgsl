@@ -1,4 +1,4 @@
-// The weights of a group as floats: weight = scale * quant - minimum.
+// The weights of a group as floats: weight = scale * (quant - ZERO) - minimum.
 
 // Weights 4 * quad to 4 * quad + 3 of the matrix, counted row after row.
 fn dequantize4(quad: u32) -> vec4<f32> {
@@ -8,5 +8,5 @@ fn dequantize4(quad: u32) -> vec4<f32> {
 
 // Weights 4 * part to 4 * part + 3 of a group.
 fn dequantize_part(group: Group, part: u32) -> vec4<f32> {
-    return group.scales[part >> 2u] * quants4(group, part) - group.minimum;
+    return group.scales[part >> 2u] * (quants4(group, part) - ZERO) - group.minimum;
 }

@@ -13,8 +13,13 @@ struct Group {
     minimum: f32,
 }
 
-// Quants 4 * part to 4 * part + 3 of a group, 0 to 31.
-fn unsigned_quants4(group: Group, part: u32) -> vec4<f32> {
+// Quants 4 * part to 4 * part + 3 of a group as bytes, 0 to 31.
+fn packed_quants4(group: Group, part: u32) -> u32 {
     let high = ((group.high >> part) & 0x01010101u) << 4u;
-    return bytes_to_floats(nibbles4(group.nibbles, part) | high);
+    return nibbles4(group.nibbles, part) | high;
+}
+
+// The same as floats.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    return bytes_to_floats(packed_quants4(group, part));
 }

@@ -10,7 +10,12 @@ struct Group {
     minimum: f32,
 }
 
-// Quants 4 * part to 4 * part + 3 of a group, 0 to 15.
-fn unsigned_quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(nibbles4(group.nibbles, part));
+// Quants 4 * part to 4 * part + 3 of a group as bytes, 0 to 15.
+fn packed_quants4(group: Group, part: u32) -> u32 {
+    return nibbles4(group.nibbles, part);
+}
+
+// The same as floats.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    return bytes_to_floats(packed_quants4(group, part));
 }

@@ -1,13 +1,10 @@
 // Q4_0: weight = scale * (q - 8). Planes: 32 nibbles a group; an f16 scale a group.
 #import four_bit_group
 
+// The quant that stands for zero.
+const ZERO: f32 = 8.0;
 const SCALES: u32 = AFTER_NIBBLES;
 
 fn load_group(group: u32) -> Group {
     return Group(weights[group], vec2<f32>(plane_half(SCALES, group)), 0.0);
-}
-
-// Quants 4 * part to 4 * part + 3 of a group.
-fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return unsigned_quants4(group, part) - 8.0;
 }

@@ -2,6 +2,8 @@
 // scale and group minimum, a byte each, two groups to a word; f16 scale and f16 minimum in a word a block.
 #import four_bit_group
 
+// The quant that stands for zero.
+const ZERO: f32 = 0.0;
 const GROUP_SCALES: u32 = AFTER_NIBBLES;
 const SCALES: u32 = GROUP_SCALES + (GROUPS + 7u) / 8u;
 
@@ -10,9 +12,4 @@ fn load_group(group: u32) -> Group {
     let halves = plane_word(SCALES, group >> 3u);
     let scale = half_to_float(halves) * f32(group_scales & 0xffu);
     return Group(weights[group], vec2<f32>(scale), half_to_float(halves >> 16u) * f32((group_scales >> 8u) & 0xffu));
-}
-
-// Quants 4 * part to 4 * part + 3 of a group.
-fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return unsigned_quants4(group, part);
 }

@@ -3,6 +3,8 @@
 // word a block.
 #import five_bit_group
 
+// The quant that stands for zero.
+const ZERO: f32 = 0.0;
 const GROUP_SCALES: u32 = AFTER_FIFTH_BITS;
 const SCALES: u32 = GROUP_SCALES + (GROUPS + 7u) / 8u;
 
@@ -12,9 +14,4 @@ fn load_group(group: u32) -> Group {
     let scales = vec2<f32>(half_to_float(halves) * f32(group_scales & 0xffu));
     let minimum = half_to_float(halves >> 16u) * f32((group_scales >> 8u) & 0xffu);
     return Group(weights[group], plane_word(FIFTH_BITS, group), scales, minimum);
-}
-
-// Quants 4 * part to 4 * part + 3 of a group.
-fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return unsigned_quants4(group, part);
 }

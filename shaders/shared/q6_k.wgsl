@@ -3,6 +3,8 @@
 // word; an f16 scale a block.
 #import planes
 
+// The quant that stands for zero.
+const ZERO: f32 = 32.0;
 const HIGH_BITS: u32 = GROUPS;
 const GROUP_SCALES: u32 = HIGH_BITS + (GROUPS + 1u) / 2u;
 const SCALES: u32 = GROUP_SCALES + (GROUPS + 7u) / 8u;
@@ -22,8 +24,13 @@ fn load_group(group: u32) -> Group {
     return Group(weights[group], high, scales, 0.0);
 }
 
-// Quants 4 * part to 4 * part + 3 of a group.
-fn quants4(group: Group, part: u32) -> vec4<f32> {
+// Quants 4 * part to 4 * part + 3 of a group as bytes, 0 to 63.
+fn packed_quants4(group: Group, part: u32) -> u32 {
     let high = ((group.high[part >> 2u] >> ((part & 3u) * 2u)) & 0x03030303u) << 4u;
-    return bytes_to_floats(nibbles4(group.nibbles, part) | high) - 32.0;
+    return nibbles4(group.nibbles, part) | high;
+}
+
+// The same as floats.
+fn quants4(group: Group, part: u32) -> vec4<f32> {
+    return bytes_to_floats(packed_quants4(group, part));
 }
