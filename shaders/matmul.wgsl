@@ -4,7 +4,6 @@
 //
 // Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output.
 #import step
-#import format
 #import dequantize
 #import epilogue
 

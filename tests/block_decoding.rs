@@ -10,12 +10,12 @@ use self::support::quantized_matrix::{QuantizedMatrix, Scales};
 
 mod support;
 
-/// Not a multiple of the four rows that shards are cut at.
-const ROWS: usize = 37;
+/// Not a multiple of the 32 rows that shards are cut at.
+const ROWS: usize = 133;
 
-/// How a tensor is split: the four-row parts that a binding has room for, the shards that come of it, and the pairs of
+/// How a tensor is split: the parts of 32 rows that a binding has room for, the shards that come of it, and the pairs of
 /// blocks in which it is uploaded. Odd numbers don't end where shards do.
-const SPLITS: [(u64, usize, usize); 3] = [(10, 1, 1 << 12), (3, 4, 97), (1, 10, 5)];
+const SPLITS: [(u64, usize, usize); 3] = [(5, 1, 1 << 12), (2, 3, 97), (1, 5, 5)];
 
 /// Decodes all rows of a matrix on the GPU, in an order of its own.
 fn decode(gpu: &mut Gpu, matrix: &QuantizedMatrix, max_binding_bytes: u64, piece_pairs: usize) -> (usize, Vec<f32>) {
@@ -41,7 +41,7 @@ fn every_type_decodes_to_the_bits_that_candle_gives() {
             let matrix = QuantizedMatrix::random(&mut random, tensor_type, [ROWS, columns], scales);
             let expected = matrix.dequantized();
             for (parts, shards, piece_pairs) in SPLITS {
-                let max_binding_bytes = parts * Tensor::bytes(tensor_type, 4, columns);
+                let max_binding_bytes = parts * Tensor::bytes(tensor_type, 32, columns);
                 let (got_shards, got) = decode(&mut gpu, &matrix, max_binding_bytes, piece_pairs);
                 let case = format!("{tensor_type:?}, {blocks} blocks a row, {scales:?} scales, {shards} shards");
                 assert_eq!(got_shards, shards, "{case}");

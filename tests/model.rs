@@ -168,7 +168,7 @@ fn bytes_that_come_in_odd_pieces_give_the_same_weights() {
     }
 }
 
-/// A head too large for one binding is split by rows; here into pieces of 60 and fewer.
+/// A head too large for one binding is split by rows; here into pieces of 64 and fewer.
 #[test]
 fn a_head_in_shards_gives_the_same_logits() {
     let gguf = TinyModel::default().bytes();
@@ -178,9 +178,9 @@ fn a_head_in_shards_gives_the_same_logits() {
     let (config, mut backend, mut weights) = load_parts(open_device(), &gguf, gguf.len());
     let header = Header::parse(&gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
     let info = header.tensor("output.weight").expect("the model has a head of its own");
-    let max_binding_bytes = 15 * Tensor::bytes(info.tensor_type, 4, info.columns);
+    let max_binding_bytes = 2 * Tensor::bytes(info.tensor_type, 32, info.columns);
     let head = Tensor::allocate(backend.device(), info, max_binding_bytes);
-    assert_eq!(head.shards.len(), info.rows.div_ceil(60));
+    assert_eq!(head.shards.len(), info.rows.div_ceil(64));
     backend.upload(&head, 0, &gguf[info.bytes.start as usize..info.bytes.end as usize]);
     weights.output = head;
     let mut model = Model::new(config, backend, weights).expect("there is room for the cache");
@@ -202,11 +202,11 @@ fn a_decoded_token_is_one_pass_and_one_submission() {
     for token in 0..20 {
         let before = generator.counters();
         block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
-        let Counters { dispatches, passes, submits, bytes_read, bytes_written, bind_groups_created } =
+        let Counters { dispatches, passes, submits, bytes_read, bytes_written, bind_groups_created, .. } =
             generator.counters() - before;
         // Embedding, norm and head; norm, three projections, rotation, attention and its output, norm, gate, up, their
         // product and down in each layer.
-        assert_eq!(dispatches, 3 + 12 * tiny.layers as u64, "token {token}");
+        assert_eq!(dispatches, 3 + 6 * tiny.layers as u64, "token {token}");
         assert_eq!((passes, submits), (1, 1), "token {token}");
         assert_eq!(bytes_read, 4 * vocabulary, "token {token}: one row of logits");
         assert!(bytes_written <= 64, "token {token}: {bytes_written} bytes are written");

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
-use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, Repack, RmsNorm, RopeAppend, SiluMul};
+use qwisp::backend::gpu::operations::{
+    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm, RopeAppend, SiluMul,
+};
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::gguf::TensorType;
 
@@ -58,20 +60,27 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         SiluMul::variant(feed_forward),
     ];
     for format in TensorType::ALL {
-        variants.push(Embed::variant(format, hidden, 0, vocabulary));
-        variants.push(Embed::variant(format, hidden, vocabulary - 4, 4));
+        variants.push(Embed::variant(format, hidden, 0, [vocabulary, 0]));
+        variants.push(Embed::variant(format, hidden, 0, [vocabulary - 32, 32]));
+        variants.push(Head::variant(format, [vocabulary - 32, hidden], 32, dimensions.rms_epsilon));
+        for other in TensorType::ALL {
+            let key_rows = dimensions.kv_heads * head_dim;
+            let rows = [heads * head_dim, key_rows, key_rows];
+            variants.push(QueryKeyValue::variant([format, format, other], rows, hidden, dimensions.rms_epsilon));
+            variants.push(GateUp::variant([format, other], [feed_forward, hidden], dimensions.rms_epsilon));
+        }
         if !format.is_float() {
             variants.push(Repack::variant(format, [vocabulary, hidden]));
         }
         for epilogue in Epilogue::ALL {
-            for kernel in ["matvec", "matmul"] {
+            for kernel in ["matvec", "small_matmul", "matmul"] {
                 let queries = heads * head_dim;
                 let shapes = [
                     ([queries, hidden], [dimensions.qkv_columns(), 0]),
                     ([hidden, queries], [hidden, 0]),
                     ([feed_forward, hidden], [feed_forward, 0]),
                     ([hidden, feed_forward], [hidden, 0]),
-                    ([vocabulary - 4, hidden], [vocabulary, 4]),
+                    ([vocabulary - 32, hidden], [vocabulary, 32]),
                 ];
                 variants
                     .extend(shapes.map(|(weights, output)| MatMul::variant(kernel, format, epilogue, weights, output)));
@@ -83,7 +92,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
 
 /// What a variant is, for messages.
 fn name(variant: &Variant) -> String {
-    format!("{}, format {:?}, epilogue {:?}, {:?}", variant.kernel, variant.format, variant.epilogue, variant.constants)
+    format!("{}, formats {:?}, epilogue {:?}, {:?}", variant.kernel, variant.formats, variant.epilogue, variant.constants)
 }
 
 #[test]

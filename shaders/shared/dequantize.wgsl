@@ -1,4 +1,5 @@
 // The weights of a group as floats: weight = scale * (quant - ZERO) - minimum.
+#import format
 
 // Weights 4 * quad to 4 * quad + 3 of the matrix, counted row after row.
 fn dequantize4(quad: u32) -> vec4<f32> {

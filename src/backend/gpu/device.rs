@@ -81,16 +81,18 @@ impl Device {
         self.queue.on_submitted_work_done(move || {
             let _ = sender.send(()); // the receiver is gone only when nobody waits any longer
         });
-        self.poll();
+        self.poll(None);
         // A sender that is dropped means a lost device, which `check` reports.
         let _ = receiver.await;
         self.check()
     }
 
-    /// Drives callbacks natively, where nobody else does; in a browser they come from its event loop.
-    pub(super) fn poll(&self) {
+    /// Drives callbacks natively, where nobody else does, until a submission, or all of them, is done; in a browser they
+    /// come from its event loop.
+    #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "nothing is to be done there"))]
+    pub(super) fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) {
         #[cfg(not(target_arch = "wasm32"))]
-        if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely()) {
+        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None }) {
             keep_first(&self.fault, Error::new(ErrorKind::DeviceLost, "the GPU does not answer").got(error));
         }
     }

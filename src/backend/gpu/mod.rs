@@ -6,6 +6,7 @@
 mod adapter_info;
 pub mod device;
 pub mod operations;
+mod readback;
 pub mod recorder;
 pub mod shaders;
 pub mod tensor;
@@ -14,7 +15,7 @@ pub mod uploader;
 use bytemuck::{Pod, Zeroable};
 
 use self::device::{Device, MAX_BINDING_BYTES};
-use self::operations::{Attention, Embed, MatMul, RmsNorm, RopeAppend, SiluMul, rotations};
+use self::operations::{Attention, Embed, GateUp, MatMul, QueryKeyValue, RmsNorm, RopeAppend, SiluMul, rotations};
 use self::recorder::Recorder;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
@@ -80,6 +81,8 @@ struct Activations {
     up: wgpu::Buffer,
     /// f32 `[context, head_dim / 2, 2]`.
     rotations: wgpu::Buffer,
+    /// f32, zeros enough for the bias of a projection that has none.
+    no_bias: wgpu::Buffer,
     /// f32 `[MAX_LOGIT_ROWS, vocabulary]`.
     logits: wgpu::Buffer,
     /// Host-readable copy of the logits.
@@ -114,6 +117,7 @@ impl Activations {
             gate: rows("gate", dimensions.feed_forward),
             up: rows("up", dimensions.feed_forward),
             rotations,
+            no_bias: buffer("no bias", dimensions.heads * dimensions.head_dim * size_of::<f32>(), Usage::UNIFORM),
             logits: buffer("logits", logits_bytes, Usage::STORAGE | Usage::COPY_SRC),
             staging: buffer("logits for the host", logits_bytes, Usage::MAP_READ | Usage::COPY_DST),
         }
@@ -170,6 +174,12 @@ impl GpuBackend {
     /// The device that this backend runs on.
     pub fn device(&self) -> &Device {
         self.recorder.device()
+    }
+
+    /// Whether the products with these matrices have a kernel that does more than one of them at once: for a single token,
+    /// as long as none of them is so large that it is in shards.
+    fn is_fused<const N: usize>(&self, matrices: [&Tensor; N]) -> bool {
+        self.step.rows == 1 && matrices.iter().all(|matrix| matrix.shards.len() == 1)
     }
 
     /// normalized = rms_norm(residual), for the rows of the pass.
@@ -232,7 +242,7 @@ impl Backend for GpuBackend {
     }
 
     fn tensor_bytes(tensor: &Tensor) -> u64 {
-        tensor.shards.iter().map(|shard| shard.buffer.size()).sum()
+        tensor.device_bytes()
     }
 
     fn allocate_cache(&mut self) -> Result<LayerCache> {
@@ -259,6 +269,7 @@ impl Backend for GpuBackend {
     fn begin(&mut self, tokens: &[u32], position: usize) {
         // The pass before still reads what is written here.
         self.recorder.submit();
+        self.recorder.count_tokens(tokens.len());
         self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
         self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
         self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
@@ -275,6 +286,19 @@ impl Backend for GpuBackend {
     }
 
     fn query_key_value(&mut self, norm: &Tensor, projections: [&Projection<Tensor>; 3]) {
+        if self.is_fused(projections.map(|projection| &projection.weight)) {
+            let no_bias = &self.activations.no_bias;
+            QueryKeyValue {
+                residual: &self.activations.residual,
+                norm: norm.buffer(),
+                epsilon: self.dimensions.rms_epsilon,
+                weights: projections.map(|projection| &projection.weight),
+                biases: projections.map(|projection| projection.bias.as_ref().map_or(no_bias, Tensor::buffer)),
+                qkv: &self.activations.qkv,
+            }
+            .record(&mut self.recorder);
+            return;
+        }
         self.normalize(norm);
         let mut output_offset = 0;
         for Projection { weight, bias } in projections {
@@ -324,6 +348,18 @@ impl Backend for GpuBackend {
     }
 
     fn gate_up(&mut self, norm: &Tensor, gate: &Tensor, up: &Tensor) {
+        if self.is_fused([gate, up]) {
+            GateUp {
+                residual: &self.activations.residual,
+                norm: norm.buffer(),
+                epsilon: self.dimensions.rms_epsilon,
+                gate,
+                up,
+                hidden: &self.activations.gate,
+            }
+            .record(&mut self.recorder);
+            return;
+        }
         self.normalize(norm);
         for (weights, output) in [(gate, &self.activations.gate), (up, &self.activations.up)] {
             MatMul {
@@ -351,6 +387,7 @@ impl Backend for GpuBackend {
     fn feed_forward_output(&mut self, weight: &Tensor) {
         let input = &self.activations.gate;
         Self::add_to_residual(&mut self.recorder, &self.activations, self.step, weight, input);
+        self.recorder.submit_if_long();
     }
 
     fn head(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, rows: usize) {
@@ -387,7 +424,7 @@ impl Backend for GpuBackend {
     }
 
     fn discard(&mut self) {
-        self.recorder.discard();
+        drop(self.recorder.take());
     }
 
     fn counters(&self) -> Counters {

@@ -6,13 +6,22 @@
 use std::collections::HashMap;
 
 use super::device::Device;
+use super::readback::Readback;
 use super::shaders::Variant;
 use crate::backend::Counters;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 
 /// The work after which a submission is cut, in multiply-adds. A phone's GPU takes a fraction of a second for it: short
 /// enough that neither a watchdog nor the screen's next frame has to wait for a whole prefill.
 const SUBMISSION_MULTIPLY_ADDS: u64 = 4_000_000_000;
+
+/// Kernel launches in their order: a compute pass as data, which can be run as often as it is wanted.
+#[derive(Default)]
+pub struct Recording {
+    dispatches: Vec<Dispatch>,
+    multiply_adds: u64,
+    weight_bytes: u64,
+}
 
 /// One kernel launch.
 struct Dispatch {
@@ -29,8 +38,7 @@ pub struct Recorder {
     device: Device,
     pipelines: Vec<(Variant, wgpu::ComputePipeline)>,
     bind_groups: HashMap<BindGroupKey, wgpu::BindGroup>,
-    dispatches: Vec<Dispatch>,
-    multiply_adds: u64,
+    recording: Recording,
     counters: Counters,
 }
 
@@ -41,8 +49,7 @@ impl Recorder {
             device,
             pipelines: Vec::new(),
             bind_groups: HashMap::new(),
-            dispatches: Vec::new(),
-            multiply_adds: 0,
+            recording: Recording::default(),
             counters: Counters::default(),
         }
     }
@@ -57,6 +64,16 @@ impl Recorder {
         self.counters
     }
 
+    /// Takes note of tokens that the work being recorded computes.
+    pub(super) fn count_tokens(&mut self, tokens: usize) {
+        self.counters.tokens += tokens as u64;
+    }
+
+    /// Takes note of bytes of weights that the next dispatch reads.
+    pub(super) fn count_weight_bytes(&mut self, bytes: u64) {
+        self.recording.weight_bytes += bytes;
+    }
+
     /// Appends a launch of `variant` over `workgroups` workgroups, with `buffers` as pairs of binding and buffer.
     /// `multiply_adds` estimates its work, by which submissions are cut.
     pub fn dispatch(
@@ -69,17 +86,23 @@ impl Recorder {
         let pipeline = self.pipeline(variant);
         let bind_group = self.bind_group(pipeline, buffers);
         // Sizes are checked when a model is loaded: no count of workgroups comes near 2³².
-        self.dispatches.push(Dispatch { pipeline, bind_group, workgroups: workgroups.map(|count| count as u32) });
-        self.multiply_adds += multiply_adds;
-        if self.multiply_adds >= SUBMISSION_MULTIPLY_ADDS {
+        let workgroups = workgroups.map(|count| count as u32);
+        self.recording.dispatches.push(Dispatch { pipeline, bind_group, workgroups });
+        self.recording.multiply_adds += multiply_adds;
+    }
+
+    /// Hands over what was recorded if it is long enough by now: where long work may be cut.
+    pub(super) fn submit_if_long(&mut self) {
+        if self.recording.multiply_adds >= SUBMISSION_MULTIPLY_ADDS {
             self.submit();
         }
     }
 
     /// Hands what was recorded to the device, in one compute pass. Does nothing when nothing was recorded.
     pub fn submit(&mut self) {
-        if !self.dispatches.is_empty() {
-            let encoder = self.encode();
+        if !self.recording.dispatches.is_empty() {
+            let recording = self.take();
+            let encoder = self.encode(&recording);
             self.hand_over(encoder);
         }
     }
@@ -90,39 +113,39 @@ impl Recorder {
     /// The first fault that the device reported.
     pub async fn wait(&mut self) -> Result<()> {
         // Even an empty submission carries out the writes before it.
-        let encoder = self.encode();
+        let recording = self.take();
+        let encoder = self.encode(&recording);
         self.hand_over(encoder);
         self.device.idle().await
     }
 
-    /// Forgets what was recorded.
-    pub fn discard(&mut self) {
-        self.dispatches.clear();
-        self.multiply_adds = 0;
+    /// Takes what was recorded, instead of handing it over.
+    pub(super) fn take(&mut self) -> Recording {
+        std::mem::take(&mut self.recording)
     }
 
-    /// Encodes what was recorded, in one compute pass.
-    fn encode(&mut self) -> wgpu::CommandEncoder {
+    /// Encodes a recording, in one compute pass.
+    fn encode(&mut self, recording: &Recording) -> wgpu::CommandEncoder {
         let mut encoder = self.device.device.create_command_encoder(&Default::default());
-        if !self.dispatches.is_empty() {
+        if !recording.dispatches.is_empty() {
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            for dispatch in &self.dispatches {
+            for dispatch in &recording.dispatches {
                 let [x, y, z] = dispatch.workgroups;
                 pass.set_pipeline(&self.pipelines[dispatch.pipeline].1);
                 pass.set_bind_group(0, &dispatch.bind_group, &[]);
                 pass.dispatch_workgroups(x, y, z);
             }
             drop(pass);
-            self.counters.dispatches += self.dispatches.len() as u64;
+            self.counters.dispatches += recording.dispatches.len() as u64;
+            self.counters.weight_bytes_read += recording.weight_bytes;
             self.counters.passes += 1;
-            self.discard();
         }
         encoder
     }
 
-    fn hand_over(&mut self, encoder: wgpu::CommandEncoder) {
-        self.device.queue.submit([encoder.finish()]);
+    fn hand_over(&mut self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.counters.submits += 1;
+        self.device.queue.submit([encoder.finish()])
     }
 
     /// Writes small values from the host, before whatever is submitted next.
@@ -131,34 +154,36 @@ impl Recorder {
         self.counters.bytes_written += bytes.len() as u64;
     }
 
+    /// Sets the bytes of a buffer to zero, before whatever is submitted next.
+    pub(super) fn clear(&mut self, buffer: &wgpu::Buffer) {
+        let mut encoder = self.device.device.create_command_encoder(&Default::default());
+        encoder.clear_buffer(buffer, 0, None);
+        self.hand_over(encoder);
+    }
+
+    /// Runs a recording and has the first `bytes` of `source` copied to `staging` after it.
+    pub(super) fn run(
+        &mut self,
+        recording: &Recording,
+        source: &wgpu::Buffer,
+        staging: wgpu::Buffer,
+        bytes: u64,
+    ) -> Readback {
+        let mut encoder = self.encode(recording);
+        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, bytes);
+        let submission = self.hand_over(encoder);
+        self.counters.bytes_read += bytes;
+        Readback::start(staging, bytes, submission)
+    }
+
     /// Runs what was recorded and reads the first `floats` of `source` back through `staging`.
     ///
     /// # Errors
     /// The first fault that the device reported.
     pub async fn read(&mut self, source: &wgpu::Buffer, staging: &wgpu::Buffer, floats: usize) -> Result<Vec<f32>> {
-        let bytes = floats as u64 * 4;
-        let mut encoder = self.encode();
-        encoder.copy_buffer_to_buffer(source, 0, staging, 0, bytes);
-        self.hand_over(encoder);
-        self.counters.bytes_read += bytes;
-
-        let (sender, receiver) = futures_channel::oneshot::channel();
-        staging.map_async(wgpu::MapMode::Read, 0..bytes, move |result| {
-            let _ = sender.send(result); // the receiver is gone only when nobody waits any longer
-        });
-        self.device.poll();
-        match receiver.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(self.device.fault_or("reading back from the GPU failed", error)),
-            Err(error) => return Err(self.device.fault_or("reading back from the GPU failed", error)),
-        }
-        let mapped = staging
-            .get_mapped_range(0..bytes)
-            .map_err(|error| Error::new(ErrorKind::DeviceLost, "reading back from the GPU failed").got(error))?;
-        let values = bytemuck::pod_collect_to_vec(&mapped);
-        drop(mapped);
-        staging.unmap();
-        self.device.check()?;
+        let recording = self.take();
+        let readback = self.run(&recording, source, staging.clone(), floats as u64 * 4);
+        let (values, _) = readback.finish(&self.device, bytemuck::pod_collect_to_vec).await?;
         Ok(values)
     }
 

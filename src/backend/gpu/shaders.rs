@@ -2,6 +2,9 @@
 //!
 //! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format`,
 //! `repack_format` and `epilogue` stand for the file that the variant chooses. The constants of the variant go in front.
+//!
+//! A kernel that reads several matrices has `#import product as query` for each: everything that comes in so gets the name
+//! in front, `query_load_group`, and finds its matrix under `query_weights` and `QUERY_ROWS`.
 
 use std::fmt::Write as _;
 
@@ -15,7 +18,9 @@ macro_rules! sources {
     };
 }
 
-sources!(KERNELS, "", ["attention", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "silu_mul"]);
+sources!(KERNELS, "", [
+    "attention", "embed", "gate_up", "head", "matmul", "matvec", "query_key_value", "repack", "rms_norm", "rope_append",
+    "silu_mul", "small_matmul"]);
 sources!(
     SHARED,
     "shared/",
@@ -30,7 +35,13 @@ sources!(
         "float_group",
         "four_bit_group",
         "halves",
+        "input_group",
+        "lanes",
+        "normalized_input",
+        "penalize",
+        "plain_input",
         "planes",
+        "product",
         "q4_0",
         "q4_1",
         "q4_k",
@@ -51,6 +62,8 @@ sources!(
         "repack_q6_k",
         "repack_q8_0",
         "repack_single_blocks",
+        "sampling_settings",
+        "silu",
         "step",
         "store",
         "store_with_bias",
@@ -104,12 +117,13 @@ impl From<f32> for Constant {
 }
 
 /// One compiled form of a kernel: the file, the choices for its imports, and its constants.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Variant {
     /// The kernel: the name of a file in `shaders/`.
     pub kernel: &'static str,
-    /// How the weights that it reads or repacks are encoded.
-    pub format: Option<TensorType>,
+    /// How the weights that it reads or repacks are encoded: for each name that it imports a format or a product under,
+    /// or for the empty name where it has only one matrix.
+    pub formats: Vec<(&'static str, TensorType)>,
     /// What it does with its results.
     pub epilogue: Option<Epilogue>,
     /// Names and values of the constants that its comment lists.
@@ -119,7 +133,7 @@ pub struct Variant {
 impl Variant {
     /// A kernel without imports to choose.
     pub fn new(kernel: &'static str, constants: Vec<(&'static str, Constant)>) -> Self {
-        Self { kernel, format: None, epilogue: None, constants }
+        Self { kernel, constants, ..Self::default() }
     }
 
     /// The complete WGSL text.
@@ -135,32 +149,82 @@ impl Variant {
                 Constant::F32(value) => writeln!(source, "const {name}: f32 = {value:e}f;"),
             };
         }
-        let mut imported = Vec::new();
-        self.append(&mut source, find(KERNELS, self.kernel), &mut imported);
+        self.append(&mut source, find(KERNELS, self.kernel), "", &mut Vec::new());
         source
     }
 
-    fn append(&self, source: &mut String, text: &'static str, imported: &mut Vec<String>) {
+    /// Appends `text` with what it imports. Under a `namespace`, its imports get choices of that name.
+    fn append(&self, source: &mut String, text: &'static str, namespace: &str, imported: &mut Vec<String>) {
         for line in text.lines() {
             let Some(import) = line.strip_prefix("#import ") else {
                 source.push_str(line);
                 source.push('\n');
                 continue;
             };
-            let name = match import.trim() {
-                "format" => self.format.map(|format| format.name().to_lowercase()),
-                "repack_format" => self.format.map(|format| format!("repack_{}", format.name().to_lowercase())),
-                "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
-                name => Some(name.to_string()),
-            };
-            let name = name.unwrap_or_else(|| panic!("{}: nothing was chosen for `{line}`", self.kernel));
+            if let Some((name, new_namespace)) = import.split_once(" as ") {
+                let mut aliased = String::new();
+                self.append(&mut aliased, find(SHARED, name), new_namespace, &mut Vec::new());
+                source.push_str(&namespaced(&aliased, new_namespace));
+                continue;
+            }
+            let name = self.file(import, namespace);
             if !imported.contains(&name) {
                 let text = find(SHARED, &name);
                 imported.push(name);
-                self.append(source, text, imported);
+                self.append(source, text, namespace, imported);
             }
         }
     }
+
+    /// The file that an import stands for.
+    fn file(&self, import: &str, namespace: &str) -> String {
+        let format = || {
+            let (_, format) = self.formats.iter().find(|(name, _)| *name == namespace)?;
+            Some(format.name().to_lowercase())
+        };
+        let file = match import {
+            "format" => format(),
+            "repack_format" => format().map(|format| format!("repack_{format}")),
+            "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
+            name => Some(name.to_string()),
+        };
+        file.unwrap_or_else(|| panic!("{}: nothing was chosen for `{import}` of `{namespace}`", self.kernel))
+    }
+}
+
+/// What the files of a format take from the kernel; under a namespace, they take the namespace's.
+const MATRIX_NAMES: [&str; 2] = ["weights", "ROWS"];
+
+/// Puts `namespace` in front of everything that `text` declares or takes from a matrix: `load_group` becomes
+/// `query_load_group`, and `ROWS` becomes `QUERY_ROWS`.
+fn namespaced(text: &str, namespace: &str) -> String {
+    let declared: Vec<&str> = text
+        .lines()
+        .filter_map(|line| ["fn ", "const ", "struct "].into_iter().find_map(|keyword| line.strip_prefix(keyword)))
+        .map(|declaration| &declaration[..declaration.find(|c| !is_word(c)).unwrap_or(declaration.len())])
+        .chain(MATRIX_NAMES)
+        .collect();
+    let upper_case = namespace.to_uppercase();
+    let mut renamed = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let (before, from_word) = rest.split_at(start);
+        let (word, after) = from_word.split_at(from_word.find(|c| !is_word(c)).unwrap_or(from_word.len()));
+        renamed.push_str(before);
+        // After a dot it is a member or a component.
+        if declared.contains(&word) && !before.ends_with('.') {
+            let is_constant = !word.contains(|c: char| c.is_ascii_lowercase());
+            renamed.push_str(if is_constant { &upper_case } else { namespace });
+            renamed.push('_');
+        }
+        renamed.push_str(word);
+        rest = after;
+    }
+    renamed + rest
+}
+
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric()
 }
 
 fn find(table: &'static [(&str, &str)], name: &str) -> &'static str {

@@ -1,6 +1,7 @@
 //! Weights on the GPU: repacked into planes, and split by rows where one binding can't hold them.
 
 use super::device::{Device, MAX_BINDING_BYTES};
+use super::operations::Head;
 use crate::gguf::{TensorInfo, TensorType};
 
 /// Weights that share a scale at most: what kernels work in.
@@ -8,6 +9,9 @@ const GROUP_WEIGHTS: u64 = 32;
 
 /// A plane starts at a whole `vec4<u32>`.
 const PLANE_ALIGNMENT_BYTES: u64 = 16;
+
+/// The rows of a shard are a multiple of this, but for the last one's.
+const SHARD_ROW_STEP: usize = Head::BLOCK_ROWS;
 
 /// A tensor of `[rows, columns]` on the GPU; a clone is another handle to the same memory.
 #[derive(Debug, Clone)]
@@ -37,9 +41,14 @@ impl Tensor {
     /// Makes room for the tensor in pieces of at most `max_binding_bytes`, usually [`MAX_BINDING_BYTES`].
     pub fn allocate(device: &Device, info: &TensorInfo, max_binding_bytes: u64) -> Self {
         let TensorInfo { tensor_type, rows, columns, .. } = *info;
-        // Four rows are an even number of blocks and whole words whatever the type, so that a shard starts at both.
-        let four_rows_bytes = Self::bytes(tensor_type, 4, columns);
-        let shard_rows = ((max_binding_bytes / four_rows_bytes) as usize * 4).max(4);
+        // A whole number of the head's blocks of logits; also an even number of blocks of weights and whole words, whatever
+        // the type, so that a shard starts at all of them.
+        let step_bytes = Self::bytes(tensor_type, SHARD_ROW_STEP, columns);
+        let shard_rows = (max_binding_bytes / step_bytes).max(1) as usize * SHARD_ROW_STEP;
+        let mut usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
+        if rows == 1 {
+            usage |= wgpu::BufferUsages::UNIFORM; // biases are read as such where storage bindings are scarce
+        }
         let shards = (0..rows)
             .step_by(shard_rows)
             .map(|first_row| {
@@ -47,7 +56,7 @@ impl Tensor {
                 let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
                     label: Some(&info.name),
                     size: Self::bytes(tensor_type, rows, columns),
-                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+                    usage,
                     mapped_at_creation: false,
                 });
                 Shard { first_row, rows, buffer }
@@ -65,7 +74,12 @@ impl Tensor {
         }
     }
 
-    /// The only piece of a tensor that is small enough to have just one, a norm or a bias.
+    /// The bytes that it takes on the GPU.
+    pub fn device_bytes(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.buffer.size()).sum()
+    }
+
+    /// The only piece of a tensor that has just one, as all norms and biases have.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.shards[0].buffer
     }

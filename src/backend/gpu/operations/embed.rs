@@ -18,21 +18,31 @@ pub struct Embed<'a> {
 }
 
 impl Embed<'_> {
-    /// Appends one dispatch for each shard of the table.
+    /// Appends one dispatch for every two shards of the table.
     pub fn record(&self, recorder: &mut Recorder) {
-        for shard in &self.table.shards {
+        let Tensor { tensor_type, columns, .. } = *self.table;
+        recorder.count_weight_bytes(self.token_count as u64 * tensor_type.row_bytes(columns));
+        for shards in self.table.shards.chunks(2) {
+            // Where there is no second shard, the first one stands in for it, and none of its rows are looked for.
+            let (first, second) = (&shards[0], &shards[shards.len() - 1]);
+            let second_rows = if shards.len() == 2 { second.rows } else { 0 };
             recorder.dispatch(
-                &Self::variant(self.table.tensor_type, self.table.columns, shard.first_row, shard.rows),
-                &[(0, &shard.buffer), (1, self.tokens), (2, self.residual)],
-                [(self.table.columns / 4).div_ceil(64), self.token_count, 1],
+                &Self::variant(tensor_type, columns, first.first_row, [first.rows, second_rows]),
+                &[(0, &first.buffer), (1, &second.buffer), (2, self.tokens), (3, self.residual)],
+                [(columns / 4).div_ceil(64), self.token_count, 1],
                 0,
             );
         }
     }
 
-    /// The kernel for a shard of `rows` rows.
-    pub fn variant(format: TensorType, columns: usize, first_row: usize, rows: usize) -> Variant {
-        let constants = vec![("COLUMNS", columns.into()), ("FIRST_ROW", first_row.into()), ("ROWS", rows.into())];
-        Variant { format: Some(format), ..Variant::new("embed", constants) }
+    /// The kernel for two consecutive shards of so many rows, of which the second may have none.
+    pub fn variant(format: TensorType, columns: usize, start: usize, [first, second]: [usize; 2]) -> Variant {
+        let constants = vec![
+            ("COLUMNS", columns.into()),
+            ("START", start.into()),
+            ("FIRST_ROWS", first.into()),
+            ("SECOND_ROWS", second.into()),
+        ];
+        Variant { formats: vec![("first", format), ("second", format)], ..Variant::new("embed", constants) }
     }
 }

@@ -1,12 +1,14 @@
-//! Products with a quantised matrix: `shaders/matvec.wgsl` for one token, `shaders/matmul.wgsl` for more.
+//! Products with a quantised matrix: `shaders/matvec.wgsl` for one token, `shaders/small_matmul.wgsl` for a few,
+//! `shaders/matmul.wgsl` for more.
 
+use super::lanes::Lanes;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::{Epilogue, Variant};
 use crate::backend::gpu::tensor::{Shard, Tensor};
 use crate::gguf::TensorType;
 
-/// Weight rows that a workgroup of `matvec.wgsl` computes.
-const MATVEC_ROWS: usize = 4;
+/// The most tokens that `small_matmul.wgsl` computes.
+const SMALL_TOKENS: usize = 8;
 /// Weight rows that a workgroup of `matmul.wgsl` computes.
 const MATMUL_ROWS: usize = 64;
 /// Tokens that a workgroup of `matmul.wgsl` computes.
@@ -41,19 +43,23 @@ impl MatMul<'_> {
             let mut buffers = vec![(1, &shard.buffer), (2, self.input), (3, self.output)];
             buffers.extend(self.bias.map(|bias| (4, bias)));
             let multiply_adds = (shard.rows * self.weights.columns) as u64 * self.tokens as u64;
-            let (kernel, workgroups) = if self.tokens == 1 {
-                ("matvec", [shard.rows.div_ceil(MATVEC_ROWS), 1, 1])
-            } else {
-                buffers.push((0, self.step));
-                ("matmul", [shard.rows.div_ceil(MATMUL_ROWS), self.tokens.div_ceil(MATMUL_TOKENS), 1])
+            let lanes = Lanes::for_layer(self.weights.columns);
+            let (kernel, workgroups) = match self.tokens {
+                1 => ("matvec", [lanes.workgroups(shard.rows), 1, 1]),
+                ..=SMALL_TOKENS => ("small_matmul", [lanes.workgroups(shard.rows), 1, 1]),
+                _ => ("matmul", [shard.rows.div_ceil(MATMUL_ROWS), self.tokens.div_ceil(MATMUL_TOKENS), 1]),
             };
+            if self.tokens > 1 {
+                buffers.push((0, self.step));
+            }
+            recorder.count_weight_bytes(shard.buffer.size() * workgroups[1] as u64);
             recorder.dispatch(&self.shard_variant(kernel, shard), &buffers, workgroups, multiply_adds);
         }
     }
 
     /// The most rows of one shard: a dispatch has a limited number of workgroups.
     pub fn max_shard_rows(limits: &wgpu::Limits) -> usize {
-        limits.max_compute_workgroups_per_dimension as usize * MATVEC_ROWS
+        limits.max_compute_workgroups_per_dimension as usize * Lanes::ROWS_FOR_LAYER
     }
 
     fn shard_variant(&self, kernel: &'static str, shard: &Shard) -> Variant {
@@ -66,7 +72,7 @@ impl MatMul<'_> {
         )
     }
 
-    /// The kernel, `"matvec"` or `"matmul"`, for `[rows, columns]` weights that write to `[columns, offset]` of an output.
+    /// The kernel, `"matvec"`, `"small_matmul"` or `"matmul"`, for `[rows, columns]` weights that write to `[columns, offset]` of an output.
     pub fn variant(
         kernel: &'static str,
         format: TensorType,
@@ -74,12 +80,18 @@ impl MatMul<'_> {
         [rows, columns]: [usize; 2],
         [output_columns, output_offset]: [usize; 2],
     ) -> Variant {
-        let constants = vec![
+        let mut constants = vec![
             ("ROWS", rows.into()),
             ("COLUMNS", columns.into()),
             ("OUTPUT_COLUMNS", output_columns.into()),
             ("OUTPUT_OFFSET", output_offset.into()),
         ];
-        Variant { format: Some(format), epilogue: Some(epilogue), ..Variant::new(kernel, constants) }
+        if kernel != "matmul" {
+            constants.extend(Lanes::for_layer(columns).constants());
+        }
+        if kernel == "small_matmul" {
+            constants.push(("TOKENS", SMALL_TOKENS.into()));
+        }
+        Variant { formats: vec![("", format)], epilogue: Some(epilogue), ..Variant::new(kernel, constants) }
     }
 }

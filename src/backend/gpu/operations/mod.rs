@@ -5,7 +5,11 @@
 
 mod attention;
 mod embed;
+mod gate_up;
+mod head;
+mod lanes;
 mod matmul;
+mod query_key_value;
 mod repack;
 mod rms_norm;
 mod rope_append;
@@ -13,7 +17,10 @@ mod silu_mul;
 
 pub use attention::Attention;
 pub use embed::Embed;
+pub use gate_up::GateUp;
+pub use head::Head;
 pub use matmul::MatMul;
+pub use query_key_value::QueryKeyValue;
 pub use repack::{Piece, Repack};
 pub use rms_norm::RmsNorm;
 pub use rope_append::{RopeAppend, rotations};

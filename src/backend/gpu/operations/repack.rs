@@ -49,6 +49,6 @@ impl Repack<'_> {
     /// The kernel for a shard of `[rows, columns]`.
     pub fn variant(format: TensorType, [rows, columns]: [usize; 2]) -> Variant {
         let constants = vec![("ROWS", rows.into()), ("COLUMNS", columns.into())];
-        Variant { format: Some(format), ..Variant::new("repack", constants) }
+        Variant { formats: vec![("", format)], ..Variant::new("repack", constants) }
     }
 }

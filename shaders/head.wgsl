@@ -1,0 +1,82 @@
+// logits[row] = penalised head[row, :] · rms_norm(residual) for the last token of a pass: what a token is sampled from. A
+// workgroup computes a block of 32 rows and keeps their largest logit, so that `sample.wgsl` need not look at all of them: infinity where one
+// of them is not finite.
+// The head may be split by rows into shards, of a dispatch each.
+//
+// Constants: ROWS and FIRST_ROW (a multiple of 32) of this shard, COLUMNS (a multiple of 32), EPSILON; THREADS, LANES and
+// ROWS_PER_THREAD, see `shared/lanes.wgsl`: 32 rows a workgroup.
+#import step
+#import sampling_settings
+
+@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(1) var<uniform> settings: SamplingSettings;
+@group(0) @binding(2) var<storage, read> residual: array<vec4<f32>>;         // [tokens, COLUMNS / 4]
+@group(0) @binding(3) var<storage, read> norm: array<vec4<f32>>;             // [COLUMNS / 4]
+@group(0) @binding(4) var<storage, read> weights: array<vec4<u32>>;          // [ROWS, COLUMNS], in planes
+@group(0) @binding(5) var<storage, read> occurrences: array<u32>;            // [vocabulary]
+@group(0) @binding(6) var<storage, read_write> logits: array<f32>;           // [vocabulary]
+@group(0) @binding(7) var<storage, read_write> block_maxima: array<u32>;     // f32 [vocabulary / 32, rounded up]
+
+const COLUMN_GROUPS: u32 = COLUMNS / 32u;
+const VALUES: u32 = ROWS_PER_THREAD + 1u; // and the sum of squares
+const MASKED: f32 = -3.4e38;              // not -inf, whose difference with itself is not a number
+const INFINITY: u32 = 0x7f800000u;
+
+#import lanes
+#import normalized_input
+#import product
+#import penalize
+
+var<workgroup> block: array<f32, ROWS_PER_WORKGROUP>;
+
+// By its bits, because a compiler may take for granted that every float is finite.
+fn is_finite(value: f32) -> bool {
+    return (bitcast<u32>(value) & INFINITY) != INFINITY;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let first_row = workgroup.x * ROWS_PER_WORKGROUP + thread / LANES * ROWS_PER_THREAD;
+    var sums = array<f32, ROWS_PER_THREAD>();
+    var squares = 0.0;
+    for (var group = thread % LANES; group < COLUMN_GROUPS; group += LANES) {
+        let x = load_input((step.rows - 1u) * (COLUMNS / 4u), group * 8u);
+        squares += x.squares;
+        for (var i = 0u; i < ROWS_PER_THREAD; i++) {
+            // Past the last row, the last one is computed again: its result is not stored.
+            sums[i] += dot_group(min(first_row + i, ROWS - 1u) * COLUMN_GROUPS + group, x);
+        }
+    }
+    for (var i = 0u; i < ROWS_PER_THREAD; i++) {
+        share_sum(thread, i, sums[i]);
+    }
+    share_sum(thread, ROWS_PER_THREAD, squares);
+    workgroupBarrier();
+    if (thread < ROWS_PER_WORKGROUP) {
+        let row_set = thread / ROWS_PER_THREAD;
+        let row = workgroup.x * ROWS_PER_WORKGROUP + thread;
+        let token = FIRST_ROW + row;
+        block[thread] = MASKED;
+        if (row < ROWS) {
+            let factor = norm_factor(sum_of_lanes(row_set, ROWS_PER_THREAD));
+            let product = factor * sum_of_lanes(row_set, thread % ROWS_PER_THREAD);
+            let logit = penalize(product, occurrences[token]);
+            logits[token] = logit;
+            if (token < settings.choices) {
+                block[thread] = logit;
+            }
+        }
+    }
+    workgroupBarrier();
+    if (thread == 0u) {
+        var largest = MASKED;
+        var all_finite = true;
+        for (var i = 0u; i < ROWS_PER_WORKGROUP; i++) {
+            largest = max(largest, block[i]);
+            all_finite &= is_finite(block[i]);
+        }
+        // As bits, because WGSL has no infinity.
+        let bits = select(INFINITY, bitcast<u32>(largest), all_finite);
+        block_maxima[FIRST_ROW / ROWS_PER_WORKGROUP + workgroup.x] = bits;
+    }
+}

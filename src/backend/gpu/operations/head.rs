@@ -1,0 +1,69 @@
+//! The logits that a token is sampled from: `shaders/head.wgsl`.
+
+use super::lanes::Lanes;
+use crate::backend::gpu::recorder::Recorder;
+use crate::backend::gpu::shaders::Variant;
+use crate::backend::gpu::tensor::Tensor;
+use crate::gguf::TensorType;
+
+/// logits = penalised head · rms_norm(residual), for the last token of a pass.
+pub struct Head<'a> {
+    /// The pass.
+    pub step: &'a wgpu::Buffer,
+    /// The penalties, and how many tokens can be chosen: `SamplingSettings`.
+    pub settings: &'a wgpu::Buffer,
+    /// f32 `[tokens, columns]`.
+    pub residual: &'a wgpu::Buffer,
+    /// f32 `[columns]`.
+    pub norm: &'a wgpu::Buffer,
+    /// What is added to the mean square.
+    pub epsilon: f32,
+    /// `[vocabulary, columns]`.
+    pub weights: &'a Tensor,
+    /// u32 `[vocabulary]`: which tokens occurred, and how often.
+    pub occurrences: &'a wgpu::Buffer,
+    /// f32 `[vocabulary]`, written.
+    pub logits: &'a wgpu::Buffer,
+    /// f32 `[vocabulary / BLOCK_ROWS, rounded up]`, written: the largest logit of each block.
+    pub block_maxima: &'a wgpu::Buffer,
+}
+
+impl Head<'_> {
+    /// Logits that share a maximum.
+    pub const BLOCK_ROWS: usize = 32;
+
+    /// Appends one dispatch for each shard of the head.
+    pub fn record(&self, recorder: &mut Recorder) {
+        let Tensor { tensor_type, columns, .. } = *self.weights;
+        recorder.count_weight_bytes(self.weights.device_bytes());
+        for shard in &self.weights.shards {
+            recorder.dispatch(
+                &Self::variant(tensor_type, [shard.rows, columns], shard.first_row, self.epsilon),
+                &[
+                    (0, self.step),
+                    (1, self.settings),
+                    (2, self.residual),
+                    (3, self.norm),
+                    (4, &shard.buffer),
+                    (5, self.occurrences),
+                    (6, self.logits),
+                    (7, self.block_maxima),
+                ],
+                [Lanes::for_head(columns).workgroups(shard.rows), 1, 1],
+                (shard.rows * columns) as u64,
+            );
+        }
+    }
+
+    /// The kernel for a shard of `[rows, columns]` from `first_row` on.
+    pub fn variant(format: TensorType, [rows, columns]: [usize; 2], first_row: usize, epsilon: f32) -> Variant {
+        let mut constants = vec![
+            ("ROWS", rows.into()),
+            ("FIRST_ROW", first_row.into()),
+            ("COLUMNS", columns.into()),
+            ("EPSILON", epsilon.into()),
+        ];
+        constants.extend(Lanes::for_head(columns).constants());
+        Variant { formats: vec![("", format)], ..Variant::new("head", constants) }
+    }
+}
