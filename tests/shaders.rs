@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
-use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, Repack, RmsNorm, RopeAppend, SiluMul};
+use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, Repack, RmsNorm, RopeAppend, Sample, SiluMul};
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::gguf::TensorType;
 
@@ -55,6 +55,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         Attention::variant(dimensions),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         RopeAppend::variant(dimensions),
+        Sample::variant(),
         SiluMul::variant(feed_forward),
     ];
     for format in TensorType::ALL {

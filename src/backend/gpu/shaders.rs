@@ -15,7 +15,11 @@ macro_rules! sources {
     };
 }
 
-sources!(KERNELS, "", ["attention", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "silu_mul"]);
+sources!(
+    KERNELS,
+    "",
+    ["attention", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "sample", "silu_mul"]
+);
 sources!(
     SHARED,
     "shared/",
@@ -30,6 +34,7 @@ sources!(
         "float_group",
         "four_bit_group",
         "halves",
+        "penalize",
         "planes",
         "q4_0",
         "q4_1",
@@ -39,6 +44,7 @@ sources!(
         "q5_k",
         "q6_k",
         "q8_0",
+        "random",
         "repack_fifth_bits",
         "repack_k_4_5",
         "repack_paired_scales",
@@ -51,6 +57,8 @@ sources!(
         "repack_q6_k",
         "repack_q8_0",
         "repack_single_blocks",
+        "sampling_settings",
+        "select_top",
         "step",
         "store",
         "store_with_bias",

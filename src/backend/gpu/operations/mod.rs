@@ -9,6 +9,7 @@ mod matmul;
 mod repack;
 mod rms_norm;
 mod rope_append;
+mod sample;
 mod silu_mul;
 
 pub use attention::Attention;
@@ -17,4 +18,5 @@ pub use matmul::MatMul;
 pub use repack::{Piece, Repack};
 pub use rms_norm::RmsNorm;
 pub use rope_append::{RopeAppend, rotations};
+pub use sample::{LOGIT_BLOCK, MAX_TOP_K, OCCURRED, Sample, Sampled, SamplingSettings, occurrences};
 pub use silu_mul::SiluMul;
