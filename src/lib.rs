@@ -4,7 +4,7 @@
 //!
 //! From the outside in: [`load`] joins a [`fetch`] source, a [`store`] and the [`gguf`] format into an
 //! [`engine::Engine`], which turns messages into tokens ([`text`]), drives the [`model`] on a [`backend`], and
-//! chooses the next token ([`generate`]). `web` shows the same engine to JavaScript.
+//! chooses the next token ([`generate`], by the settings of [`sampling`]). `web` shows the same engine to JavaScript.
 
 pub mod backend;
 pub mod engine;
@@ -14,6 +14,7 @@ pub mod generate;
 pub mod gguf;
 pub mod load;
 pub mod model;
+pub mod sampling;
 pub mod store;
 pub mod text;
 #[cfg(target_arch = "wasm32")]

@@ -13,12 +13,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gguf", &[]),
     ("store", &[]),
     ("fetch", &[]),
-    ("backend", &["gguf"]),
+    ("sampling", &[]),
+    ("backend", &["gguf", "sampling"]),
     ("model", &["backend", "gguf"]),
-    ("generate", &["backend", "model"]),
-    ("engine", &["backend", "generate", "model", "text"]),
+    ("generate", &["backend", "model", "sampling"]),
+    ("engine", &["backend", "generate", "model", "sampling", "text"]),
     ("load", &["backend", "engine", "fetch", "gguf", "model", "store", "text"]),
-    ("web", &["backend", "engine", "fetch", "generate", "load", "store", "text"]),
+    ("web", &["backend", "engine", "fetch", "generate", "load", "sampling", "store", "text"]),
 ];
 
 /// What `lib.rs` re-exports and the modules may use in its short form. Anything else is named by its module.

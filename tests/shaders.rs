@@ -8,7 +8,7 @@ use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
-    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm, RopeAppend, SiluMul,
+    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm, RopeAppend, Sample, SiluMul,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::gguf::TensorType;
@@ -57,6 +57,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         Attention::variant(dimensions),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         RopeAppend::variant(dimensions),
+        Sample::variant(),
         SiluMul::variant(feed_forward),
     ];
     for format in TensorType::ALL {

@@ -7,5 +7,7 @@ mod stop_strings;
 
 pub use generator::{Generator, log_probabilities, prefill};
 pub use random::Random;
-pub use sampler::{Sampler, Sampling};
+pub use sampler::Sampler;
 pub use stop_strings::StopStrings;
+
+pub use crate::sampling::Sampling;

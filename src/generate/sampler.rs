@@ -2,86 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde::Deserialize;
-
 use super::Random;
-use crate::error::{Error, ErrorKind, Result};
-
-/// How tokens are chosen. The steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw
-/// from what is left. Defaults are those that Qwen2.5 recommends (its `generation_config.json`), but for the penalty, so
-/// that temperature 0 alone means the most likely token.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub struct Sampling {
-    /// Divides the logits; 0 always takes the most likely token. Default 0.7.
-    pub temperature: f32,
-    /// Keeps the `top_k` most likely tokens; 0 keeps all. Default 20.
-    pub top_k: usize,
-    /// Keeps the fewest most likely tokens whose probabilities sum to at least this. 0 < `top_p` ≤ 1, default 0.8.
-    pub top_p: f32,
-    /// Keeps the tokens whose probability is at least this part of the largest. 0 ≤ `min_p` ≤ 1, default 0.
-    pub min_p: f32,
-    /// Divides the positive and multiplies the negative logits of tokens that occurred in prompt or answer (Keskar et
-    /// al., "CTRL", 2019). At least 0.01, default 1: off.
-    pub repetition_penalty: f32,
-    /// Taken off the logit of each token that occurred in the answer. Default 0.
-    pub presence_penalty: f32,
-    /// Taken off the logit of each token in the answer, as often as it occurred there. Default 0.
-    pub frequency_penalty: f32,
-    /// The same seed, prompt and settings give the same answer on the same device. Default: a different one each time
-    /// in the browser, 0 here.
-    pub seed: u64,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self {
-            temperature: 0.7,
-            top_k: 20,
-            top_p: 0.8,
-            min_p: 0.0,
-            repetition_penalty: 1.0,
-            presence_penalty: 0.0,
-            frequency_penalty: 0.0,
-            seed: 0,
-        }
-    }
-}
-
-impl Sampling {
-    /// Always takes the most likely token.
-    pub fn greedy() -> Self {
-        Self { temperature: 0.0, ..Self::default() }
-    }
-
-    /// Checks every setting's range.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidArgument`], naming the setting.
-    pub fn check(&self) -> Result<()> {
-        let ranges = [
-            ("temperature", self.temperature, 0.0, 100.0),
-            ("topP", self.top_p, f32::MIN_POSITIVE, 1.0),
-            ("minP", self.min_p, 0.0, 1.0),
-            ("repetitionPenalty", self.repetition_penalty, 0.01, 100.0),
-            ("presencePenalty", self.presence_penalty, -100.0, 100.0),
-            ("frequencyPenalty", self.frequency_penalty, -100.0, 100.0),
-        ];
-        for (name, value, smallest, largest) in ranges {
-            if !(smallest..=largest).contains(&value) {
-                return Err(Error::new(ErrorKind::InvalidArgument, "a sampling setting is out of range")
-                    .at(name)
-                    .got(value)
-                    .expected(if name == "topP" {
-                        "above 0, at most 1".to_string()
-                    } else {
-                        format!("{smallest} to {largest}")
-                    }));
-            }
-        }
-        Ok(())
-    }
-}
+use crate::error::Result;
+use crate::sampling::Sampling;
 
 /// Draws tokens by [`Sampling`], keeping count of what occurred.
 #[derive(Debug)]
@@ -96,7 +19,7 @@ impl Sampler {
     /// A sampler for an answer to `prompt`.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidArgument`] for a setting out of range.
+    /// `invalid-argument` for a setting out of range.
     pub fn new(sampling: Sampling, prompt: &[u32]) -> Result<Self> {
         sampling.check()?;
         let random = Random::new(sampling.seed);
@@ -124,8 +47,9 @@ impl Sampler {
 
     fn draw(&mut self, logits: &[f32]) -> u32 {
         let Sampling { temperature, top_k, top_p, min_p, .. } = self.sampling;
+        // Adding 0 makes 0 of -0, so that the order below takes them for equals.
         let mut candidates: Vec<(u32, f32)> =
-            logits.iter().enumerate().map(|(token, &logit)| (token as u32, logit)).collect();
+            logits.iter().enumerate().map(|(token, &logit)| (token as u32, logit + 0.0)).collect();
         // Most likely first; of equally likely ones the first in the vocabulary, so that a seed always means the same.
         let by_likelihood = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         if top_k > 0 && top_k < candidates.len() {
@@ -152,14 +76,14 @@ impl Sampler {
         }
         candidates.truncate(kept);
 
-        let mut remaining = self.random.next_unit() * cumulative;
-        for &(token, weight) in &candidates {
-            remaining -= weight;
-            if remaining < 0.0 {
-                return token;
-            }
-        }
-        candidates[candidates.len() - 1].0 // rounding left a sliver at the end
+        // The sum is taken as before, so it ends at the same value: above what is a part of it.
+        let threshold = self.random.next_unit() * cumulative;
+        let mut sum = 0.0;
+        let reaches = |&&(_, weight): &&(u32, f32)| {
+            sum += weight;
+            sum > threshold
+        };
+        candidates.iter().find(reaches).map_or(candidates[0].0, |&(token, _)| token)
     }
 }
 
@@ -236,21 +160,6 @@ mod tests {
             let mut sampler = Sampler::new(sampling, &[0]).unwrap();
             let tokens: Vec<u32> = (0..3).map(|_| sampler.sample(&mut [3.0, 2.0, 0.5])).collect();
             assert_eq!(tokens[..2], [0, 1], "a token of the prompt is not held back, one of the answer is");
-        }
-    }
-
-    #[test]
-    fn settings_out_of_range_are_refused_by_name() {
-        for (sampling, name) in [
-            (Sampling { temperature: -1.0, ..plain() }, "temperature"),
-            (Sampling { temperature: f32::NAN, ..plain() }, "temperature"),
-            (Sampling { top_p: 0.0, ..plain() }, "topP"),
-            (Sampling { min_p: 1.5, ..plain() }, "minP"),
-            (Sampling { repetition_penalty: 0.0, ..plain() }, "repetitionPenalty"),
-        ] {
-            let error = Sampler::new(sampling, &[]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidArgument);
-            assert!(error.to_string().contains(name), "{error}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod embed;
 mod matmul;
 mod rms_norm;
 mod rope_append;
+mod sample;
 mod silu_mul;
 
 #[path = "../reference/mod.rs"]

@@ -39,7 +39,17 @@ impl Gpu {
 
     /// The uniform buffer of a pass.
     pub(crate) fn step(&self, step: Step) -> wgpu::Buffer {
-        self.buffer_for(&[step], BufferUsages::UNIFORM)
+        self.uniform(step)
+    }
+
+    /// A uniform buffer of any other settings.
+    pub(crate) fn uniform<T: Pod>(&self, settings: T) -> wgpu::Buffer {
+        self.buffer_for(&[settings], BufferUsages::UNIFORM)
+    }
+
+    /// Runs what was recorded and reads a storage buffer of whole words.
+    pub(crate) fn read_words(&mut self, buffer: &wgpu::Buffer) -> Vec<u32> {
+        self.read(buffer).into_iter().map(f32::to_bits).collect()
     }
 
     /// Runs what was recorded and reads a storage buffer.

@@ -85,7 +85,9 @@ impl Default for TinyModel {
             tensor_type: None,
             tied_head: false,
             padding_bytes: 0,
-            seed: 1,
+            // With a few others, 1 and 2 among them, some layers outweigh the constant feature: unprintable tokens are
+            // written, too.
+            seed: 3,
         }
     }
 }

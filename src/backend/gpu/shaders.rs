@@ -20,7 +20,7 @@ macro_rules! sources {
 
 sources!(KERNELS, "", [
     "attention", "embed", "gate_up", "head", "matmul", "matvec", "query_key_value", "repack", "rms_norm", "rope_append",
-    "silu_mul", "small_matmul"]);
+    "sample", "silu_mul", "small_matmul"]);
 sources!(
     SHARED,
     "shared/",
@@ -50,6 +50,7 @@ sources!(
         "q5_k",
         "q6_k",
         "q8_0",
+        "random",
         "repack_fifth_bits",
         "repack_k_4_5",
         "repack_paired_scales",
@@ -63,6 +64,7 @@ sources!(
         "repack_q8_0",
         "repack_single_blocks",
         "sampling_settings",
+        "select_top",
         "silu",
         "step",
         "store",

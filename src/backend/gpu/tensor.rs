@@ -1,7 +1,7 @@
 //! Weights on the GPU: repacked into planes, and split by rows where one binding can't hold them.
 
 use super::device::{Device, MAX_BINDING_BYTES};
-use super::operations::Head;
+use super::operations::LOGIT_BLOCK;
 use crate::gguf::{TensorInfo, TensorType};
 
 /// Weights that share a scale at most: what kernels work in.
@@ -11,7 +11,7 @@ const GROUP_WEIGHTS: u64 = 32;
 const PLANE_ALIGNMENT_BYTES: u64 = 16;
 
 /// The rows of a shard are a multiple of this, but for the last one's.
-const SHARD_ROW_STEP: usize = Head::BLOCK_ROWS;
+const SHARD_ROW_STEP: usize = LOGIT_BLOCK;
 
 /// A tensor of `[rows, columns]` on the GPU; a clone is another handle to the same memory.
 #[derive(Debug, Clone)]

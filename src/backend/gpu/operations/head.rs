@@ -24,14 +24,11 @@ pub struct Head<'a> {
     pub occurrences: &'a wgpu::Buffer,
     /// f32 `[vocabulary]`, written.
     pub logits: &'a wgpu::Buffer,
-    /// f32 `[vocabulary / BLOCK_ROWS, rounded up]`, written: the largest logit of each block.
+    /// f32 `[vocabulary / LOGIT_BLOCK]`, rounded up, written: the largest logit of each block, as `Sample` wants it.
     pub block_maxima: &'a wgpu::Buffer,
 }
 
 impl Head<'_> {
-    /// Logits that share a maximum.
-    pub const BLOCK_ROWS: usize = 32;
-
     /// Appends one dispatch for each shard of the head.
     pub fn record(&self, recorder: &mut Recorder) {
         let Tensor { tensor_type, columns, .. } = *self.weights;

@@ -1,8 +1,12 @@
 //! How the threads of a workgroup share the rows of a matrix: `shaders/shared/lanes.wgsl`.
 
+use super::LOGIT_BLOCK;
 use crate::backend::gpu::shaders::Constant;
 
 /// The layout of a workgroup for a matrix of some width.
+///
+/// A thread computes four rows with what it loads of the input. More would save loads, but a small matrix has too few rows
+/// to keep a large GPU busy then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lanes {
     /// Threads of the workgroup.
@@ -14,25 +18,24 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Rows of a workgroup for the matrices of a layer.
-    pub(super) const ROWS_FOR_LAYER: usize = 8;
+    /// The fewest rows of a workgroup for the matrices of a layer.
+    pub(super) const MIN_LAYER_ROWS: usize = 8;
 
-    /// For the matrices of a layer: small workgroups, so that there are enough of them for a large GPU.
+    /// For the matrices of a layer.
     pub(super) fn for_layer(columns: usize) -> Self {
-        Self { threads: 64, rows: Self::ROWS_FOR_LAYER, lanes: Self::lanes(columns) }
+        let (threads, lanes) = (64, Self::lanes(columns));
+        Self { threads, rows: threads / lanes * 4, lanes }
     }
 
-    /// For the head, which has rows enough.
+    /// For the head, which has rows enough for larger workgroups.
     pub(super) fn for_head(columns: usize) -> Self {
-        Self { threads: 128, rows: super::Head::BLOCK_ROWS, lanes: Self::lanes(columns) }
+        Self { threads: 128, rows: LOGIT_BLOCK, lanes: Self::lanes(columns) }
     }
 
-    /// With 32 lanes each thread computes more rows with what it loads of the input; with 16 fewer lanes are idle where a
-    /// row has few groups of 32 weights. The former, unless more than an eighth of the lanes would idle.
+    /// Few lanes leave few of them idle where a row has few groups of 32 weights: two rounds of 16 for the 28 groups of
+    /// Qwen2.5-0.5B. A long row is shared by more, so that its product isn't a long wait.
     fn lanes(columns: usize) -> usize {
-        let groups = columns / 32;
-        let rounds = groups.div_ceil(32);
-        if groups * 8 >= rounds * 32 * 7 { 32 } else { 16 }
+        if columns < 3072 { 16 } else { 32 }
     }
 
     /// Workgroups for so many rows.

@@ -59,7 +59,7 @@ impl MatMul<'_> {
 
     /// The most rows of one shard: a dispatch has a limited number of workgroups.
     pub fn max_shard_rows(limits: &wgpu::Limits) -> usize {
-        limits.max_compute_workgroups_per_dimension as usize * Lanes::ROWS_FOR_LAYER
+        limits.max_compute_workgroups_per_dimension as usize * Lanes::MIN_LAYER_ROWS
     }
 
     fn shard_variant(&self, kernel: &'static str, shard: &Shard) -> Variant {

@@ -13,6 +13,7 @@ mod query_key_value;
 mod repack;
 mod rms_norm;
 mod rope_append;
+mod sample;
 mod silu_mul;
 
 pub use attention::Attention;
@@ -24,4 +25,5 @@ pub use query_key_value::QueryKeyValue;
 pub use repack::{Piece, Repack};
 pub use rms_norm::RmsNorm;
 pub use rope_append::{RopeAppend, rotations};
+pub use sample::{LOGIT_BLOCK, MAX_TOP_K, OCCURRED, Sample, Sampled, SamplingSettings, occurrences};
 pub use silu_mul::SiluMul;
