@@ -5,8 +5,9 @@ use web_time::Instant;
 
 use crate::backend::{Backend, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{Generator, Sampler, Sampling, StopStrings, log_probabilities, prefill};
+use crate::generate::{Generator, StopStrings, log_probabilities, prefill};
 use crate::model::Model;
+use crate::sampling::Sampling;
 use crate::text::{ChatTemplate, Message, TemplateOptions, TextStream, Tokenizer};
 
 /// More bytes than any token of a Qwen stands for; its longest are runs of 128 spaces.
@@ -93,9 +94,9 @@ pub struct Timings {
 /// What the last reply asked of the device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ReplyCounters {
-    /// Reading the prompt, up to the first token of the answer.
+    /// Reading the prompt, and choosing the first token of the answer.
     pub prefill: Counters,
-    /// The tokens after the first.
+    /// The tokens after the first. Those are among them that were under way when the answer ended.
     pub decode: Counters,
 }
 
@@ -187,7 +188,6 @@ impl<B: Backend> Engine<B> {
         let started = Instant::now();
         let counters_before = self.model.counters();
         let prompt = self.prompt_tokens(messages, options)?;
-        let sampler = Sampler::new(sampling.clone(), &prompt)?;
         if options.max_tokens == Some(0) {
             return Err(Error::new(ErrorKind::InvalidArgument, "an answer needs room")
                 .at("maxTokens")
@@ -196,19 +196,20 @@ impl<B: Backend> Engine<B> {
         }
 
         let usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
-        let mut turn = Turn { answer: Answer::new(options.stop.clone()), usage, first_token: None };
+        let mut turn = Turn { answer: Answer::new(options.stop.clone()), usage, prefill: None, first_token_at: None };
         let finish_reason =
-            match self.write_answer(&mut turn, &prompt, sampler, options.max_tokens, &mut on_text, aborted).await {
+            match self.write_answer(&mut turn, &prompt, sampling, options.max_tokens, &mut on_text, aborted).await {
                 Ok(finish_reason) => finish_reason,
                 // While the prompt was being read.
                 Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
                 Err(error) => return Err(error),
             };
-        let Turn { mut answer, usage, first_token } = turn;
+        let Turn { mut answer, usage, prefill, first_token_at } = turn;
         answer.finish(&mut on_text);
 
-        let read_tokens = if first_token.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
-        let (counters_then, first_token_at) = first_token.unwrap_or((self.model.counters(), Instant::now()));
+        let read_tokens = if first_token_at.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
+        let first_token_at = first_token_at.unwrap_or_else(Instant::now);
+        let counters_then = prefill.unwrap_or_else(|| self.model.counters());
         self.counters.prefill = counters_then - counters_before;
         self.counters.decode = self.model.counters() - counters_then;
         let prefill_ms = first_token_at.duration_since(started).as_secs_f64() * 1000.0;
@@ -228,20 +229,24 @@ impl<B: Backend> Engine<B> {
         &mut self,
         turn: &mut Turn,
         prompt: &[u32],
-        sampler: Sampler,
+        sampling: &Sampling,
         max_tokens: Option<usize>,
         on_text: &mut impl FnMut(&str),
         aborted: impl Fn() -> bool,
     ) -> Result<FinishReason> {
         let Self { model, tokenizer, stop_tokens, .. } = self;
-        let (mut generator, cached) = Generator::start(model, prompt, sampler, tokenizer.len(), &aborted).await?;
+        let (mut generator, cached) =
+            Generator::start(model, prompt, sampling, tokenizer.len(), max_tokens, &aborted).await?;
         turn.usage.cached_tokens = cached;
+        turn.prefill = Some(generator.counters());
         loop {
             if aborted() {
                 return Ok(FinishReason::Abort);
             }
-            let token = generator.next_token().await?;
-            turn.first_token.get_or_insert_with(|| (generator.counters(), Instant::now()));
+            let Some(token) = generator.next_token().await? else {
+                return Ok(FinishReason::Length);
+            };
+            turn.first_token_at.get_or_insert_with(Instant::now);
             if stop_tokens.contains(&token) {
                 return Ok(FinishReason::Stop);
             }
@@ -250,10 +255,6 @@ impl<B: Backend> Engine<B> {
             if !tokenizer.is_control(token) && turn.answer.push(&tokenizer.token_bytes(token)?, on_text) {
                 return Ok(FinishReason::Stop);
             }
-            if max_tokens == Some(turn.usage.completion_tokens) || !generator.has_room() {
-                return Ok(FinishReason::Length);
-            }
-            generator.advance(token)?;
         }
     }
 
@@ -339,8 +340,10 @@ fn score_token(id: u32, logprobs: &[f32], top_k: usize) -> Score {
 struct Turn {
     answer: Answer,
     usage: Usage,
-    /// What had been asked of the device when the first token came, and when that was.
-    first_token: Option<(Counters, Instant)>,
+    /// What had been asked of the device when the prompt, and all for the first token, had been handed over.
+    prefill: Option<Counters>,
+    /// When the first token came.
+    first_token_at: Option<Instant>,
 }
 
 /// The text of an answer as it grows.

@@ -190,13 +190,16 @@ fn a_setting_out_of_range_is_an_error_that_names_it() {
 #[test]
 fn a_reply_counts_what_it_asked_of_the_device() {
     let mut engine = engine();
-    let vocabulary = engine.model().config.dimensions.vocabulary as u64;
+    let prompt_tokens = engine.prompt_tokens(&question(), &ChatOptions::default()).expect("the template is good").len();
     answer(&mut engine, &question(), &at_most(11));
-    let Counters { passes, submits, bytes_read, bind_groups_created, .. } = engine.counters().decode;
-    // Ten tokens after the first.
-    assert_eq!((passes, submits, bytes_read), (10, 10, 10 * 4 * vocabulary));
+    let Counters { tokens, passes, submits, bytes_written, bytes_read, bind_groups_created, .. } =
+        engine.counters().decode;
+    // Ten tokens after the first: none beyond `max_tokens` is asked for.
+    assert_eq!((tokens, passes, submits, bytes_read), (10, 10, 10, 10 * 16));
+    assert_eq!(bytes_written, 0, "nothing comes from the host");
     assert_eq!(bind_groups_created, 0, "all were made when the model was loaded");
-    assert_eq!(engine.counters().prefill.bytes_read, 4 * vocabulary);
+    assert_eq!(engine.counters().prefill.tokens, prompt_tokens as u64);
+    assert_eq!(engine.counters().prefill.bytes_read, 16);
 }
 
 #[test]

@@ -35,8 +35,8 @@ fn random_tokens(count: usize) -> Vec<u32> {
 /// The logits of the last token, computed in as few passes as possible.
 fn last_logits(model: &mut Model<GpuBackend>, tokens: &[u32]) -> Vec<f32> {
     block_on(async {
-        let cached = prefill(model, tokens, || false).await?;
-        model.logits((tokens.len() - cached - 1) % MAX_PASS_TOKENS, 1).await
+        let prefilled = prefill(model, tokens, || false).await?;
+        model.logits(prefilled.last_row, 1).await
     })
     .expect("the device computes")
 }
@@ -106,7 +106,7 @@ fn what_the_cache_holds_is_not_computed_again() {
         let mut model = load_model(&bytes);
         last_logits(&mut model, first);
         let passes_before = model.counters().passes;
-        let cached = block_on(prefill(&mut model, second, || false)).expect("there is room");
+        let cached = block_on(prefill(&mut model, second, || false)).expect("there is room").cached_tokens;
         assert_eq!(cached, expected_cached, "{name}");
         let passes = model.counters().passes - passes_before;
         assert_eq!(passes, (second.len() - cached).div_ceil(MAX_PASS_TOKENS) as u64, "{name}: passes");
@@ -152,7 +152,7 @@ fn a_prefill_is_aborted_between_passes() {
     };
     let error = block_on(prefill(&mut model, &random_tokens(LONG), third_time)).expect_err("it was aborted");
     assert_eq!(error.kind(), ErrorKind::Aborted);
-    assert_eq!(model.cache().tokens().len(), 2 * MAX_PASS_TOKENS, "two passes were computed");
+    assert_eq!(model.cache().tokens().len(), 2 * LONG.div_ceil(3), "two passes of three were computed");
 }
 
 #[test]
@@ -189,27 +189,116 @@ fn a_head_in_shards_gives_the_same_logits() {
 
 /// What a token costs besides its arithmetic: exact on any machine.
 #[test]
-fn a_decoded_token_is_one_pass_and_one_submission() {
+fn a_decoded_token_is_one_short_pass_and_needs_nothing_from_the_host() {
     let tiny = TinyModel::default();
-    let mut model = load_model(&tiny.bytes());
-    block_on(model.compile()).expect("the kernels are valid");
-    let vocabulary = model.config.dimensions.vocabulary as u64;
-    let sampler = Sampler::new(Sampling::greedy(), &[]).expect("greedy sampling is in range");
+    let gguf = tiny.bytes();
+    let layers = tiny.layers as u64;
+    let header = Header::parse(&gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
+    let token_weight_bytes: u64 = header
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.rows > 1)
+        .map(|tensor| match tensor.name.as_str() {
+            "token_embd.weight" => tensor.tensor_type.row_bytes(tensor.columns),
+            _ => Tensor::bytes(tensor.tensor_type, tensor.rows, tensor.columns),
+        })
+        .sum();
+
+    let mut model = load_model(&gguf);
+    model.compile();
+    let prompt = random_tokens(100);
     let choices = model.config.dimensions.vocabulary;
-    let (mut generator, _) =
-        block_on(Generator::start(&mut model, &random_tokens(20), sampler, choices, || false)).expect("there is room");
-    block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
-    for token in 0..20 {
+    let sampling = Sampling::default();
+    let start = Generator::start(&mut model, &prompt, &sampling, choices, None, || false);
+    let (mut generator, _) = block_on(start).expect("there is room");
+    let mut read_tokens = |count: usize| {
         let before = generator.counters();
-        block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
-        let Counters { dispatches, passes, submits, bytes_read, bytes_written, bind_groups_created, .. } =
-            generator.counters() - before;
-        // Embedding, norm and head; norm, three projections, rotation, attention and its output, norm, gate, up, their
-        // product and down in each layer.
-        assert_eq!(dispatches, 3 + 6 * tiny.layers as u64, "token {token}");
-        assert_eq!((passes, submits), (1, 1), "token {token}");
-        assert_eq!(bytes_read, 4 * vocabulary, "token {token}: one row of logits");
-        assert!(bytes_written <= 64, "token {token}: {bytes_written} bytes are written");
-        assert_eq!(bind_groups_created, 0, "token {token}");
+        for _ in 0..count {
+            assert!(block_on(generator.next_token()).expect("the device computes").is_some());
+        }
+        generator.counters() - before
+    };
+    // At most 32 tokens are under way besides those that were read, and the 257th position starts a second split.
+    read_tokens(40);
+    let unsplit = read_tokens(20);
+    read_tokens(100);
+    let split = read_tokens(20);
+    for (name, counters, reduce) in [("unsplit", unsplit, 0), ("split", split, 1)] {
+        let tokens = counters.tokens;
+        let expected = Counters {
+            tokens,
+            // Projections, attention (and what joins its splits), its output, gate and up, down; embedding, head, sampler.
+            dispatches: tokens * ((5 + reduce) * layers + 3),
+            passes: tokens,
+            submits: tokens,
+            bytes_written: 0,
+            bytes_read: 16 * tokens,
+            bind_groups_created: 0,
+            weight_bytes_read: token_weight_bytes * tokens,
+        };
+        assert_eq!(counters, expected, "{name}");
+        assert!(tokens > 0, "{name}");
     }
+}
+
+/// The host sampler is the plain version of the one on the device.
+#[test]
+fn the_device_and_the_host_choose_the_same_tokens() {
+    let gguf = TinyModel::default().bytes();
+    let prompt = random_tokens(30);
+    let base = Sampling { temperature: 1.0, top_k: 40, top_p: 0.9, seed: 7, ..Sampling::default() };
+    let cases = [
+        ("greedy", Sampling::greedy()),
+        ("by default", Sampling::default()),
+        ("another seed", Sampling { seed: 1 << 40, ..base.clone() }),
+        ("penalties", Sampling { repetition_penalty: 1.3, presence_penalty: 0.5, frequency_penalty: 0.2, ..base }),
+    ];
+    for (name, sampling) in cases {
+        let mut model = load_model(&gguf);
+        let choices = model.config.dimensions.vocabulary - 3;
+        let start = Generator::start(&mut model, &prompt, &sampling, choices, Some(60), || false);
+        let (mut generator, _) = block_on(start).expect("there is room");
+        let mut on_device = Vec::new();
+        while let Some(token) = block_on(generator.next_token()).expect("the device computes") {
+            on_device.push(token);
+        }
+        drop(generator);
+        assert_eq!(on_device.len(), 60, "{name}");
+        // The last token was never computed, because nothing follows it.
+        assert_eq!(model.cache().tokens(), [&prompt, &on_device[..59]].concat(), "{name}");
+
+        let mut model = load_model(&gguf);
+        let mut sampler = Sampler::new(sampling, &prompt).expect("the settings are in range");
+        let mut on_host = Vec::new();
+        let mut logits = last_logits(&mut model, &prompt);
+        for _ in 0..60 {
+            logits.truncate(choices);
+            let token = sampler.sample(&mut logits);
+            on_host.push(token);
+            model.forward(&[token]).expect("there is room");
+            logits = block_on(model.logits(0, 1)).expect("the device computes");
+        }
+        assert_eq!(on_device, on_host, "{name}");
+    }
+}
+
+/// Top-k 0 keeps all tokens: more than the device can sort.
+#[test]
+fn what_the_device_cannot_sample_the_host_does() {
+    let mut model = load_model(&TinyModel::default().bytes());
+    let vocabulary = model.config.dimensions.vocabulary as u64;
+    let sampling = Sampling { top_k: 0, ..Sampling::default() };
+    let prompt = random_tokens(10);
+    let start = Generator::start(&mut model, &prompt, &sampling, 200, Some(20), || false);
+    let (mut generator, _) = block_on(start).expect("there is room");
+    let before = generator.counters();
+    for _ in 0..20 {
+        let token = block_on(generator.next_token()).expect("the device computes").expect("there is room");
+        assert!(token < 200);
+    }
+    assert_eq!(block_on(generator.next_token()), Ok(None));
+    let counters = generator.counters() - before;
+    assert_eq!(counters.bytes_read, 19 * 4 * vocabulary, "a row of logits for each token after the first");
+    drop(generator);
+    assert_eq!(model.cache().tokens().len(), 10 + 19);
 }

@@ -6,6 +6,7 @@ pub mod gpu;
 
 use crate::error::Result;
 use crate::gguf::TensorInfo;
+use crate::sampling::Sampling;
 
 /// The most tokens that one forward pass takes. It bounds the size of the activations, and how long a device is busy
 /// before an abort can take effect.
@@ -63,8 +64,10 @@ pub struct Projection<T> {
 /// A device that holds weights and runs the operations of a forward pass.
 ///
 /// A pass starts with [`begin`](Self::begin) and [`embed`](Self::embed), goes through the layers, and ends with
-/// [`head`](Self::head) where its logits are wanted. Operations record work; only the asynchronous functions wait for
-/// the device. Activations stay inside: the residual stream `[tokens, hidden]`, and what the operations hand on.
+/// [`head`](Self::head) where the host wants its logits, or with [`sample`](Self::sample) where the device chooses the next
+/// token itself. The latter's pass starts with [`begin_sampled`](Self::begin_sampled), and needs nothing from the host; so
+/// several can be under way before the first one's token is read. Operations record work; only the asynchronous functions
+/// wait for the device. Activations stay inside: the residual stream `[tokens, hidden]`, and what the operations hand on.
 #[allow(async_fn_in_trait, reason = "used through generics on one thread only, so no Send bound is wanted")]
 pub trait Backend {
     /// A tensor of weights on the device; a clone is another handle to the same memory.
@@ -90,6 +93,13 @@ pub trait Backend {
     /// # Errors
     /// `out-of-memory` or `device-lost`, for everything since the last wait.
     async fn wait(&mut self) -> Result<()>;
+
+    /// Hands over what was recorded, and waits until the device has done what the call before this one handed over. So it
+    /// always has work, but never much.
+    ///
+    /// # Errors
+    /// `out-of-memory` or `device-lost`, for everything since the last wait.
+    async fn submit_ahead(&mut self) -> Result<()>;
 
     /// Starts a pass over `tokens` (1 to [`MAX_PASS_TOKENS`]); the first has this `position` in the conversation.
     fn begin(&mut self, tokens: &[u32], position: usize);
@@ -121,6 +131,36 @@ pub trait Backend {
     /// # Errors
     /// `out-of-memory` or `device-lost`, for everything since the last wait.
     async fn read_logits(&mut self) -> Result<Vec<f32>>;
+
+    /// Whether the device can choose tokens so. Where it can't, the host has to, from logits.
+    fn can_sample(&self, sampling: &Sampling) -> bool;
+
+    /// Starts an answer to `prompt`, whose tokens are among the first `choices` of the vocabulary and are chosen by
+    /// `sampling`, which [`can_sample`](Self::can_sample) agreed to.
+    fn begin_answer(&mut self, sampling: &Sampling, choices: usize, prompt: &[u32]);
+
+    /// Chooses a token by head · norm(residual) of the last token of the pass.
+    fn sample(&mut self, norm: &Self::Tensor, head: &Self::Tensor);
+
+    /// Hands over a pass that ends with [`sample`](Self::sample), whose token will be read with
+    /// [`read_sampled`](Self::read_sampled).
+    fn submit_sampled(&mut self);
+
+    /// Starts a pass over the token that was sampled last, which has this `position` in the conversation.
+    fn begin_sampled(&mut self, position: usize);
+
+    /// Hands over the last pass from [`begin_sampled`](Self::begin_sampled) to [`sample`](Self::sample) once more, at
+    /// `position`. Returns whether it could: otherwise the pass has to be recorded.
+    fn repeat(&mut self, position: usize) -> bool;
+
+    /// The token sampled the longest ago of those that were not read yet.
+    ///
+    /// # Errors
+    /// `out-of-memory` or `device-lost`; the latter also when the device computed something that is not a number.
+    async fn read_sampled(&mut self) -> Result<u32>;
+
+    /// Forgets the tokens that were not read yet.
+    fn discard_sampled(&mut self);
 
     /// Forgets what was recorded and not handed over yet. Its kernels stay compiled.
     fn discard(&mut self);

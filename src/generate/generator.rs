@@ -1,103 +1,117 @@
 //! The token loop.
 
+use super::pace::Pace;
 use super::Sampler;
-use crate::backend::{Backend, Counters, MAX_PASS_TOKENS};
-use crate::error::{Error, ErrorKind, Result};
+use super::prefill::{Prefilled, prefill};
+use crate::backend::{Backend, Counters};
+use crate::error::Result;
 use crate::model::Model;
+use crate::sampling::Sampling;
 
-/// Makes the KV cache hold exactly `tokens`: keeps what it shares with them at the start, and computes the rest in
-/// passes. Afterwards the logits of the last token can be asked for.
-///
-/// Returns how many tokens were in the cache already.
-///
-/// # Errors
-/// `context-full` before anything is changed, `invalid-argument` for no tokens or one outside the vocabulary,
-/// `aborted` between passes, and what the device reports.
-pub async fn prefill<B: Backend>(model: &mut Model<B>, tokens: &[u32], aborted: impl Fn() -> bool) -> Result<usize> {
-    let vocabulary = model.config.dimensions.vocabulary;
-    if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
-        return Err(Error::new(ErrorKind::InvalidArgument, "a token is not in the vocabulary")
-            .got(token)
-            .expected(format!("less than {vocabulary}")));
-    }
-    if tokens.is_empty() {
-        return Err(Error::new(ErrorKind::InvalidArgument, "there are no tokens to compute"));
-    }
-    let capacity = model.cache().capacity();
-    if tokens.len() > capacity {
-        return Err(Error::new(ErrorKind::ContextFull, "the prompt is longer than the context")
-            .got(format!("{} tokens", tokens.len()))
-            .expected(format!("at most {capacity}")));
-    }
-    // The last token is always computed, because its logits are wanted.
-    let cached = model.cache().common_prefix(tokens).min(tokens.len() - 1);
-    model.cache().truncate(cached);
-    for pass in tokens[cached..].chunks(MAX_PASS_TOKENS) {
-        if aborted() {
-            return Err(Error::new(ErrorKind::Aborted, "the caller aborted while the prompt was being read"));
-        }
-        model.forward(pass)?;
-        model.wait().await?;
-    }
-    Ok(cached)
-}
-
-/// A stream of tokens that continue what the model's cache holds.
+/// A stream of tokens that continue a prompt. Where the device can, it chooses them itself, and several are under way before
+/// the first is read: the host is told what was chosen, and is waited for by nobody.
 pub struct Generator<'a, B: Backend> {
     model: &'a mut Model<B>,
-    sampler: Sampler,
-    /// Tokens that can be chosen: the vocabulary without the rows that pad the head.
-    choices: usize,
-    /// The row of the last pass whose logits come next.
-    last_row: usize,
+    chooser: Chooser,
+    /// Tokens that may still come.
+    remaining: usize,
+}
+
+/// Who chooses tokens.
+enum Chooser {
+    /// The device.
+    Device {
+        /// Tokens that were asked for and not read.
+        in_flight: usize,
+        pace: Pace,
+    },
+    /// The host, from logits.
+    Host {
+        sampler: Sampler,
+        /// Tokens that can be chosen: the vocabulary without the rows that pad the head.
+        choices: usize,
+        /// What the next token is chosen from, if that is computed already.
+        logits: Option<Vec<f32>>,
+        /// The token chosen last.
+        last: u32,
+    },
 }
 
 impl<'a, B: Backend> Generator<'a, B> {
-    /// Reads `prompt`, as [`prefill`] does, and gives a generator of what follows, with the number of tokens that
-    /// were in the cache already. It chooses among the first `choices` tokens.
+    /// Reads `prompt`, as [`prefill`] does, and gives a generator of what follows, with the number of tokens that were in
+    /// the cache already. It chooses among the first `choices` tokens and gives at most `max_tokens`, and no more than the
+    /// context has room for.
     ///
     /// # Errors
-    /// Those of [`prefill`].
+    /// Those of [`prefill`], and `invalid-argument` for a setting of `sampling` out of range.
     pub async fn start(
         model: &'a mut Model<B>,
         prompt: &[u32],
-        sampler: Sampler,
+        sampling: &Sampling,
         choices: usize,
+        max_tokens: Option<usize>,
         aborted: impl Fn() -> bool,
     ) -> Result<(Self, usize)> {
-        let cached = prefill(model, prompt, aborted).await?;
-        let last_row = (prompt.len() - cached - 1) % MAX_PASS_TOKENS;
-        Ok((Self { model, sampler, choices, last_row }, cached))
+        sampling.check()?;
+        let Prefilled { cached_tokens, last_row } = prefill(model, prompt, aborted).await?;
+        // The last token needs no room: nothing is computed of it.
+        let room = model.cache().capacity() - prompt.len() + 1;
+        let chooser = if model.can_sample(sampling) {
+            model.begin_answer(sampling, choices, prompt);
+            Chooser::Device { in_flight: 1, pace: Pace::new() }
+        } else {
+            let logits = Some(model.logits(last_row, 1).await?);
+            Chooser::Host { sampler: Sampler::new(sampling.clone(), prompt)?, choices, logits, last: 0 }
+        };
+        Ok((Self { model, chooser, remaining: room.min(max_tokens.unwrap_or(room)) }, cached_tokens))
     }
 
-    /// Chooses the next token. It is computed only by [`advance`](Self::advance): a last token needs none.
+    /// The next token; `None` when there is no room for more.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn next_token(&mut self) -> Result<u32> {
-        let mut logits = self.model.logits(self.last_row, 1).await?;
-        logits.truncate(self.choices);
-        Ok(self.sampler.sample(&mut logits))
-    }
-
-    /// Appends `token` to the context, so that the next one can be chosen.
-    ///
-    /// # Errors
-    /// `context-full` when there is no room for it.
-    pub fn advance(&mut self, token: u32) -> Result<()> {
-        self.model.forward(&[token])?;
-        self.last_row = 0;
-        Ok(())
+    pub async fn next_token(&mut self) -> Result<Option<u32>> {
+        if self.remaining == 0 {
+            return Ok(None);
+        }
+        let token = match &mut self.chooser {
+            Chooser::Device { in_flight, pace } => {
+                while *in_flight < pace.tokens_ahead().min(self.remaining) {
+                    self.model.forward_sampled()?;
+                    *in_flight += 1;
+                }
+                let token = self.model.read_sampled().await?;
+                *in_flight -= 1;
+                pace.note_token();
+                token
+            }
+            Chooser::Host { sampler, choices, logits, last } => {
+                let mut logits = match logits.take() {
+                    Some(logits) => logits,
+                    None => {
+                        self.model.forward(&[*last])?;
+                        self.model.logits(0, 1).await?
+                    }
+                };
+                logits.truncate(*choices);
+                *last = sampler.sample(&mut logits);
+                *last
+            }
+        };
+        self.remaining -= 1;
+        Ok(Some(token))
     }
 
     /// What has been asked of the device so far.
     pub fn counters(&self) -> Counters {
         self.model.counters()
     }
+}
 
-    /// Whether the context has room for one more token.
-    pub fn has_room(&mut self) -> bool {
-        self.model.cache().tokens().len() < self.model.cache().capacity()
+impl<B: Backend> Drop for Generator<'_, B> {
+    /// What was asked for past the end is thrown away.
+    fn drop(&mut self) {
+        self.model.discard_sampled();
     }
 }
 

@@ -1,11 +1,14 @@
 //! From logits to a stream of tokens: sampling, stopping, and reuse of the KV cache from turn to turn.
 
 mod generator;
+mod pace;
+mod prefill;
 mod random;
 mod sampler;
 mod stop_strings;
 
-pub use generator::{Generator, log_probabilities, prefill};
+pub use generator::{Generator, log_probabilities};
+pub use prefill::{Prefilled, prefill};
 pub use random::Random;
 pub use sampler::Sampler;
 pub use stop_strings::StopStrings;

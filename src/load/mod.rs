@@ -16,7 +16,6 @@ use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Source;
 use crate::gguf::Header;
-use crate::model::Model;
 use crate::store::{RECORD_BYTES, Store};
 
 /// After so many bytes the device is waited for, which bounds the staging memory of uploads.
@@ -41,7 +40,7 @@ pub enum Phase {
     Verify,
     /// Reading the file from the store and handing it to the device.
     Upload,
-    /// Compiling kernels.
+    /// Waiting for the device: for the last weights, and for kernels that it hasn't compiled yet.
     Compile,
     /// Done.
     Ready,
@@ -160,7 +159,7 @@ async fn load_records(
         if let Some(parts) = &mut parts
             && loaded_bytes - waited_bytes >= UPLOAD_WINDOW_BYTES
         {
-            parts.backend.wait().await?;
+            parts.model.backend_mut().wait().await?;
             waited_bytes = loaded_bytes;
         }
         report(phase, loaded_bytes)?;
@@ -172,14 +171,12 @@ async fn load_records(
 
     report(Phase::Verify, loaded_bytes)?;
     let stored = records.finish().await?;
-    parts.backend.wait().await?;
     if !parts.loader.is_complete() {
         return Err(Error::new(ErrorKind::Internal, "not every tensor was filled"));
     }
     report(Phase::Compile, loaded_bytes)?;
     let weights_bytes = parts.loader.device_bytes::<GpuBackend>();
-    let mut model = Model::new(parts.config, parts.backend, parts.weights)?;
-    model.compile().await?;
+    parts.model.backend_mut().wait().await?;
     report(Phase::Ready, loaded_bytes)?;
-    Ok(Loaded { engine: Engine::new(model, parts.tokenizer, parts.template, parts.stop_tokens), weights_bytes, stored })
+    Ok(Loaded { engine: Engine::new(parts.model, parts.tokenizer, parts.template, parts.stop_tokens), weights_bytes, stored })
 }

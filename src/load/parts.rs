@@ -6,14 +6,12 @@ use crate::backend::gpu::device::Device;
 use crate::backend::{Backend, Dimensions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Header, Metadata};
-use crate::model::{Config, Weights, WeightsLoader};
+use crate::model::{Config, Model, Weights, WeightsLoader};
 use crate::text::{ChatTemplate, Tokenizer, Vocabulary};
 
 /// What the head of a file gives: all parts of an engine, the weights still to be filled.
 pub(super) struct Parts {
-    pub(super) config: Config,
-    pub(super) backend: GpuBackend,
-    pub(super) weights: Weights<<GpuBackend as Backend>::Tensor>,
+    pub(super) model: Model<GpuBackend>,
     pub(super) loader: WeightsLoader<<GpuBackend as Backend>::Tensor>,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
@@ -21,7 +19,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Builds everything but the weights' contents.
+    /// Builds everything but the weights' contents, and starts compiling the kernels: they will be ready before the weights.
     ///
     /// # Errors
     /// `unsupported-model` or `bad-file` for what the head says, `invalid-argument` for a context out of range.
@@ -30,12 +28,14 @@ impl Parts {
         let (tokenizer, template, stop_tokens) = text_parts(&mut header.metadata, &config.dimensions)?;
         let mut backend = GpuBackend::new(device, config.dimensions.clone())?;
         let (weights, loader) = Weights::allocate(&mut backend, &header, &config.dimensions)?;
-        Ok(Self { config, backend, weights, loader, tokenizer, template, stop_tokens })
+        let mut model = Model::new(config, backend, weights)?;
+        model.compile();
+        Ok(Self { model, loader, tokenizer, template, stop_tokens })
     }
 
     /// Takes the next bytes of the file, from its very first on.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
-        self.loader.feed(&mut self.backend, bytes);
+        self.loader.feed(self.model.backend_mut(), bytes);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Config, KvCache, Weights};
 use crate::backend::{Backend, Counters, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
+use crate::sampling::Sampling;
 
 /// A model on a device: weights, KV cache and forward pass.
 pub struct Model<B: Backend> {
@@ -11,6 +12,8 @@ pub struct Model<B: Backend> {
     backend: B,
     weights: Weights<B::Tensor>,
     cache: KvCache<B>,
+    /// A sampled token that was read before its own pass was asked for.
+    last_read: Option<u32>,
 }
 
 impl<B: Backend> Model<B> {
@@ -20,7 +23,7 @@ impl<B: Backend> Model<B> {
     /// Those of the backend, when it has no room for the cache.
     pub fn new(config: Config, mut backend: B, weights: Weights<B::Tensor>) -> Result<Self> {
         let cache = KvCache::allocate(&mut backend, config.dimensions.layers, config.dimensions.context)?;
-        Ok(Self { config, backend, weights, cache })
+        Ok(Self { config, backend, weights, cache, last_read: None })
     }
 
     /// The KV cache: which tokens it holds, and making it forget some.
@@ -38,6 +41,11 @@ impl<B: Backend> Model<B> {
         &self.backend
     }
 
+    /// The device, for handing it the weights' contents.
+    pub fn backend_mut(&mut self) -> &mut B {
+        &mut self.backend
+    }
+
     /// Computes `tokens` (at most [`MAX_PASS_TOKENS`]) at the end of the cache. What is wanted of them is asked for
     /// afterwards with [`logits`](Self::logits).
     ///
@@ -45,11 +53,17 @@ impl<B: Backend> Model<B> {
     /// `context-full` when the cache has no room for them; nothing is computed then.
     pub fn forward(&mut self, tokens: &[u32]) -> Result<()> {
         debug_assert!((1..=MAX_PASS_TOKENS).contains(&tokens.len()));
-        let position = self.cache.tokens().len();
+        let position = self.cache.position();
         self.cache.append(tokens)?;
-        let Self { backend, weights, cache, .. } = self;
+        self.last_read = None;
+        self.backend.begin(tokens, position);
+        self.pass();
+        Ok(())
+    }
 
-        backend.begin(tokens, position);
+    /// The forward pass itself, from embedding to the last layer.
+    fn pass(&mut self) {
+        let Self { backend, weights, cache, .. } = self;
         backend.embed(&weights.token_embedding);
         for (layer, cache) in weights.layers.iter().zip(&cache.layers) {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
@@ -58,7 +72,6 @@ impl<B: Backend> Model<B> {
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
             backend.feed_forward_output(&layer.down);
         }
-        Ok(())
     }
 
     /// The logits of `rows` tokens of the last [`forward`](Self::forward), from its `first_row`-th on,
@@ -80,30 +93,77 @@ impl<B: Backend> Model<B> {
         Ok(logits)
     }
 
-    /// Waits until the device has done all passes so far.
+    /// Whether the device can choose tokens by `sampling` itself.
+    pub fn can_sample(&self, sampling: &Sampling) -> bool {
+        self.backend.can_sample(sampling)
+    }
+
+    /// Has the device choose the token after the last [`forward`](Self::forward), as the first of an answer to `prompt`,
+    /// among the first `choices` of the vocabulary.
+    pub fn begin_answer(&mut self, sampling: &Sampling, choices: usize, prompt: &[u32]) {
+        self.backend.begin_answer(sampling, choices, prompt);
+        self.sample();
+        self.backend.submit_sampled();
+    }
+
+    fn sample(&mut self) {
+        self.backend.sample(&self.weights.output_norm, &self.weights.output);
+    }
+
+    /// Computes the token that the device sampled last, whether the host has read it or not, and samples the next one.
+    ///
+    /// # Errors
+    /// `context-full` when the cache has no room for it; nothing is computed then.
+    pub fn forward_sampled(&mut self) -> Result<()> {
+        let position = self.cache.position();
+        match self.last_read.take() {
+            Some(token) => self.cache.append(&[token])?,
+            None => self.cache.append_unknown()?,
+        }
+        if !self.backend.repeat(position) {
+            self.backend.begin_sampled(position);
+            self.pass();
+            self.sample();
+            self.backend.submit_sampled();
+        }
+        Ok(())
+    }
+
+    /// The token sampled the longest ago of those that were not read yet.
+    ///
+    /// # Errors
+    /// Those of [`Backend::read_sampled`].
+    pub async fn read_sampled(&mut self) -> Result<u32> {
+        let token = self.backend.read_sampled().await?;
+        self.last_read = (!self.cache.reveal(token)).then_some(token);
+        Ok(token)
+    }
+
+    /// Forgets the sampled tokens that were not read yet, and what was computed of them.
+    pub fn discard_sampled(&mut self) {
+        self.backend.discard_sampled();
+        self.cache.truncate(self.cache.tokens().len());
+        self.last_read = None;
+    }
+
+    /// Waits until the device has done all passes but the last one.
     ///
     /// # Errors
     /// `device-lost` or `out-of-memory` from the device.
-    pub async fn wait(&mut self) -> Result<()> {
-        self.backend.wait().await
+    pub async fn submit_ahead(&mut self) -> Result<()> {
+        self.backend.submit_ahead().await
     }
 
-    /// Compiles the kernels for single tokens and for several, so that the first answer doesn't wait for them.
-    /// Forgets what the cache holds.
-    ///
-    /// # Errors
-    /// `device-lost` when the device refuses a kernel.
-    pub async fn compile(&mut self) -> Result<()> {
-        for tokens in [&[0][..], &[0, 0]] {
-            self.cache.truncate(0);
-            self.forward(tokens)?;
-            let Self { backend, weights, .. } = self;
-            for rows in 1..=tokens.len() {
-                backend.head(&weights.output_norm, &weights.output, 0, rows);
-            }
-            backend.discard();
+    /// Compiles the kernels for single tokens and for prompts, so that the first answer doesn't wait for them. The weights
+    /// need not be there yet. Forgets what the cache holds.
+    pub fn compile(&mut self) {
+        let last_position = self.cache.capacity() - 1;
+        for (tokens, position) in [(1, 0), (1, last_position), (MAX_PASS_TOKENS, 0)] {
+            self.backend.begin(&vec![0; tokens], position);
+            self.pass();
+            self.sample();
+            self.backend.discard();
         }
         self.cache.truncate(0);
-        self.backend.wait().await
     }
 }

@@ -21,6 +21,12 @@ pub struct Device {
     fault: Arc<Mutex<Option<Error>>>,
 }
 
+/// Work that the device was given, and will have done at some time.
+pub(super) struct Promise {
+    submission: wgpu::SubmissionIndex,
+    done: futures_channel::oneshot::Receiver<()>,
+}
+
 impl Device {
     /// Opens the adapter that the system prefers for heavy work.
     ///
@@ -72,27 +78,32 @@ impl Device {
         }
     }
 
-    /// Waits until everything submitted so far is done.
-    ///
-    /// # Errors
-    /// The first fault that the device reported.
-    pub async fn idle(&self) -> Result<()> {
-        let (sender, receiver) = futures_channel::oneshot::channel();
+    /// A promise that everything up to `submission`, the last one so far, will be done.
+    pub(super) fn promise(&self, submission: wgpu::SubmissionIndex) -> Promise {
+        let (sender, done) = futures_channel::oneshot::channel();
         self.queue.on_submitted_work_done(move || {
             let _ = sender.send(()); // the receiver is gone only when nobody waits any longer
         });
-        self.poll(None);
+        Promise { submission, done }
+    }
+
+    /// Waits until a promise is kept.
+    ///
+    /// # Errors
+    /// The first fault that the device reported.
+    pub(super) async fn wait(&self, promise: Promise) -> Result<()> {
+        self.poll(promise.submission);
         // A sender that is dropped means a lost device, which `check` reports.
-        let _ = receiver.await;
+        let _ = promise.done.await;
         self.check()
     }
 
-    /// Drives callbacks natively, where nobody else does, until a submission, or all of them, is done; in a browser they
-    /// come from its event loop.
+    /// Drives callbacks natively, where nobody else does, until a submission is done; in a browser they come from its event
+    /// loop.
     #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "nothing is to be done there"))]
-    pub(super) fn poll(&self, submission_index: Option<wgpu::SubmissionIndex>) {
+    pub(super) fn poll(&self, submission: wgpu::SubmissionIndex) {
         #[cfg(not(target_arch = "wasm32"))]
-        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None }) {
+        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None }) {
             keep_first(&self.fault, Error::new(ErrorKind::DeviceLost, "the GPU does not answer").got(error));
         }
     }

@@ -8,21 +8,24 @@ pub mod device;
 pub mod operations;
 mod readback;
 pub mod recorder;
+mod sampler;
 pub mod shaders;
 pub mod tensor;
 pub mod uploader;
 
 use bytemuck::{Pod, Zeroable};
 
-use self::device::{Device, MAX_BINDING_BYTES};
-use self::operations::{Attention, Embed, GateUp, MatMul, QueryKeyValue, RmsNorm, RopeAppend, SiluMul, rotations};
-use self::recorder::Recorder;
+use self::device::{Device, MAX_BINDING_BYTES, Promise};
+use self::operations::{Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul, rotations};
+use self::recorder::{Recorder, Recording};
+use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
 use self::uploader::Uploader;
 use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
+use crate::sampling::Sampling;
 
 /// What changes from one pass to the next: `Step` of `shaders/shared/step.wgsl`.
 #[derive(Debug, Clone, Copy, Default, Pod, Zeroable)]
@@ -53,10 +56,23 @@ pub struct GpuBackend {
     uploader: Uploader,
     dimensions: Dimensions,
     activations: Activations,
+    sampler: Sampler,
+    /// What was handed over by the last `submit_ahead`.
+    handed_over: Option<Promise>,
     /// The pass that is being recorded.
     step: Step,
+    /// Whether it computes a sampled token.
+    is_sampled: bool,
+    /// The last pass over a sampled token, to be run again.
+    decode: Option<Decode>,
     /// Rows of logits that the last head computes.
     logit_rows: usize,
+}
+
+/// A pass over one sampled token, which is the same for every position with the same splits.
+struct Decode {
+    recording: Recording,
+    splits: usize,
 }
 
 /// The buffers that a pass works in, each with room for [`MAX_PASS_TOKENS`] rows.
@@ -83,7 +99,7 @@ struct Activations {
     rotations: wgpu::Buffer,
     /// f32, zeros enough for the bias of a projection that has none.
     no_bias: wgpu::Buffer,
-    /// f32 `[MAX_LOGIT_ROWS, vocabulary]`.
+    /// f32 `[MAX_LOGIT_ROWS, vocabulary]`, for the host or for the sampler.
     logits: wgpu::Buffer,
     /// Host-readable copy of the logits.
     staging: wgpu::Buffer,
@@ -101,7 +117,7 @@ impl Activations {
             })
         };
         let rows = |label, columns: usize| buffer(label, MAX_PASS_TOKENS * columns * size_of::<f32>(), Usage::STORAGE);
-        let step = |label| buffer(label, size_of::<Step>(), Usage::UNIFORM | Usage::COPY_DST);
+        let step = |label| buffer(label, size_of::<Step>(), Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST);
         let table = rotations(dimensions);
         let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
         device.queue.write_buffer(&rotations, 0, bytemuck::cast_slice(&table));
@@ -160,13 +176,18 @@ impl GpuBackend {
                 .expected(format!("at most {max_group} each")));
         }
         let activations = Activations::new(&device, &dimensions);
+        let sampler = Sampler::new(&device, dimensions.vocabulary);
         let uploader = Uploader::new(&device);
         Ok(Self {
             recorder: Recorder::new(device),
             uploader,
             dimensions,
             activations,
+            sampler,
+            handed_over: None,
             step: Step::default(),
+            is_sampled: false,
+            decode: None,
             logit_rows: 0,
         })
     }
@@ -263,7 +284,16 @@ impl Backend for GpuBackend {
     }
 
     async fn wait(&mut self) -> Result<()> {
+        self.handed_over = None;
         self.recorder.wait().await
+    }
+
+    async fn submit_ahead(&mut self) -> Result<()> {
+        let promise = self.recorder.promise();
+        match self.handed_over.replace(promise) {
+            Some(before) => self.device().wait(before).await,
+            None => Ok(()),
+        }
     }
 
     fn begin(&mut self, tokens: &[u32], position: usize) {
@@ -271,6 +301,7 @@ impl Backend for GpuBackend {
         self.recorder.submit();
         self.recorder.count_tokens(tokens.len());
         self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
+        self.is_sampled = false;
         self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
         self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
     }
@@ -423,6 +454,71 @@ impl Backend for GpuBackend {
         self.recorder.read(&self.activations.logits, &self.activations.staging, floats).await
     }
 
+    fn can_sample(&self, sampling: &Sampling) -> bool {
+        Sampler::can_sample(sampling)
+    }
+
+    fn begin_answer(&mut self, sampling: &Sampling, choices: usize, prompt: &[u32]) {
+        self.sampler.begin_answer(&mut self.recorder, sampling, choices, prompt);
+    }
+
+    fn sample(&mut self, norm: &Tensor, head: &Tensor) {
+        Head {
+            step: &self.activations.step,
+            settings: &self.sampler.settings,
+            residual: &self.activations.residual,
+            norm: norm.buffer(),
+            epsilon: self.dimensions.rms_epsilon,
+            weights: head,
+            occurrences: &self.sampler.occurrences,
+            logits: &self.activations.logits,
+            block_maxima: &self.sampler.block_maxima,
+        }
+        .record(&mut self.recorder);
+        Sample {
+            settings: &self.sampler.settings,
+            logits: &self.activations.logits,
+            block_maxima: &self.sampler.block_maxima,
+            occurrences: &self.sampler.occurrences,
+            step: &self.activations.step,
+            tokens: &self.activations.tokens,
+            sampled: &self.sampler.sampled,
+        }
+        .record(&mut self.recorder);
+    }
+
+    fn submit_sampled(&mut self) {
+        let recording = self.recorder.take();
+        self.sampler.run(&mut self.recorder, &recording);
+        if self.is_sampled {
+            self.decode = Some(Decode { recording, splits: AttentionDecode::splits(self.step.position as usize + 1) });
+        }
+    }
+
+    fn begin_sampled(&mut self, position: usize) {
+        self.recorder.count_tokens(1);
+        self.step = Step { rows: 1, first_row: 0, position: position as u32, padding: 0 };
+        self.is_sampled = true;
+    }
+
+    fn repeat(&mut self, position: usize) -> bool {
+        let Some(decode) = &self.decode else { return false };
+        let is_same = decode.splits == AttentionDecode::splits(position + 1);
+        if is_same {
+            self.recorder.count_tokens(1);
+            self.sampler.run(&mut self.recorder, &decode.recording);
+        }
+        is_same
+    }
+
+    async fn read_sampled(&mut self) -> Result<u32> {
+        self.sampler.read(self.recorder.device()).await
+    }
+
+    fn discard_sampled(&mut self) {
+        self.sampler.discard();
+    }
+
     fn discard(&mut self) {
         drop(self.recorder.take());
     }
@@ -431,3 +527,6 @@ impl Backend for GpuBackend {
         self.recorder.counters()
     }
 }
+
+struct AttentionDecode;
+impl AttentionDecode { fn splits(_: usize) -> usize { 1 } }

@@ -28,7 +28,7 @@ impl Readback {
     /// The first fault that the device reported.
     pub(super) async fn finish<T>(self, device: &Device, read: impl FnOnce(&[u8]) -> T) -> Result<(T, wgpu::Buffer)> {
         const FAILED: &str = "reading back from the GPU failed";
-        device.poll(Some(self.submission));
+        device.poll(self.submission);
         match self.mapped.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(device.fault_or(FAILED, error)),

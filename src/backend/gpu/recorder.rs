@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::device::Device;
+use super::device::{Device, Promise};
 use super::readback::Readback;
 use super::shaders::Variant;
 use crate::backend::Counters;
@@ -107,16 +107,22 @@ impl Recorder {
         }
     }
 
+    /// Hands over what was recorded, with a promise that it, and all writes before it, will be done.
+    pub(super) fn promise(&mut self) -> Promise {
+        // Even an empty submission carries out the writes before it.
+        let recording = self.take();
+        let encoder = self.encode(&recording);
+        let submission = self.hand_over(encoder);
+        self.device.promise(submission)
+    }
+
     /// Hands over what was recorded and waits until the device has done it, and all writes.
     ///
     /// # Errors
     /// The first fault that the device reported.
     pub async fn wait(&mut self) -> Result<()> {
-        // Even an empty submission carries out the writes before it.
-        let recording = self.take();
-        let encoder = self.encode(&recording);
-        self.hand_over(encoder);
-        self.device.idle().await
+        let promise = self.promise();
+        self.device.wait(promise).await
     }
 
     /// Takes what was recorded, instead of handing it over.
@@ -152,13 +158,6 @@ impl Recorder {
     pub fn write(&mut self, buffer: &wgpu::Buffer, bytes: &[u8]) {
         self.device.queue.write_buffer(buffer, 0, bytes);
         self.counters.bytes_written += bytes.len() as u64;
-    }
-
-    /// Sets the bytes of a buffer to zero, before whatever is submitted next.
-    pub(super) fn clear(&mut self, buffer: &wgpu::Buffer) {
-        let mut encoder = self.device.device.create_command_encoder(&Default::default());
-        encoder.clear_buffer(buffer, 0, None);
-        self.hand_over(encoder);
     }
 
     /// Runs a recording and has the first `bytes` of `source` copied to `staging` after it.
