@@ -5,7 +5,7 @@
 //! cargo run --release --example chat -- --model FILE      # several turns, a line each
 //! ```
 //! Further options: `--system TEXT`, `--max-tokens N`, `--temperature T` (0 takes the most likely token),
-//! `--repetition-penalty R`, `--seed N`, `--context N`.
+//! `--repetition-penalty R`, `--seed N`, `--context N`, `--tier core|subgroups|f16|packed`.
 
 mod common;
 
@@ -22,7 +22,7 @@ use self::common::load_engine;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
-    let mut engine = pollster::block_on(load_engine(&arguments.model, arguments.context))?;
+    let mut engine = pollster::block_on(load_engine(&arguments.model, arguments.context, arguments.tier.as_deref()))?;
 
     let mut messages: Vec<Message> =
         arguments.system.iter().map(|system| Message::new(Role::System, system.as_str())).collect();
@@ -71,6 +71,7 @@ struct Arguments {
     system: Option<String>,
     max_tokens: Option<usize>,
     context: Option<usize>,
+    tier: Option<String>,
     sampling: Sampling,
 }
 
@@ -86,6 +87,7 @@ impl Arguments {
                 "--system" => parsed.system = Some(value),
                 "--max-tokens" => parsed.max_tokens = Some(value.parse()?),
                 "--context" => parsed.context = Some(value.parse()?),
+                "--tier" => parsed.tier = Some(value),
                 "--temperature" => parsed.sampling.temperature = value.parse()?,
                 "--repetition-penalty" => parsed.sampling.repetition_penalty = value.parse()?,
                 "--seed" => parsed.sampling.seed = value.parse()?,

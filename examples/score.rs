@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model = words.next().ok_or("usage: score FILE ID ID ID ...")?;
     let ids = words.map(|word| word.parse()).collect::<Result<Vec<u32>, _>>()?;
     let scores = pollster::block_on(async {
-        let mut engine = load_engine(Path::new(&model), None).await?;
+        let mut engine = load_engine(Path::new(&model), None, None).await?;
         engine.score(&ids, 1, 5, || false).await
     })?;
     println!("{}", serde_json::to_string(&scores)?);

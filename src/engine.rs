@@ -131,6 +131,11 @@ impl<B: Backend> Engine<B> {
         &self.model
     }
 
+    /// The model, for those who work with tokens instead of texts.
+    pub fn model_mut(&mut self) -> &mut Model<B> {
+        &mut self.model
+    }
+
     /// The tokenizer.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer

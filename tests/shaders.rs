@@ -1,4 +1,4 @@
-//! Every kernel, in every variant, is valid WGSL and needs nothing beyond core WebGPU.
+//! Every kernel, in every variant, is valid WGSL and needs nothing beyond what its tier has.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,9 +8,10 @@ use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
-    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm, RopeAppend, Sample, SiluMul,
+    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
+use qwisp::backend::gpu::tier::Tier;
 use qwisp::gguf::TensorType;
 
 /// Core WebGPU's limits: the default values of `GPUSupportedLimits`.
@@ -23,6 +24,14 @@ const MAX_WORKGROUP_SIZE: [u32; 3] = [256, 256, 64];
 /// `pack2x16float` and its inverse belong to core WGSL; naga counts them as a capability because not all of its other
 /// targets have them.
 const CORE_WEBGPU: Capabilities = Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+
+/// The tiers, with what their shaders may use.
+const TIERS: [(Tier, Capabilities); 4] = [
+    (Tier::Core, Capabilities::empty()),
+    (Tier::Subgroups { min_size: 4 }, Capabilities::SUBGROUP),
+    (Tier::F16, Capabilities::SHADER_FLOAT16),
+    (Tier::Packed, Capabilities::empty()),
+];
 
 /// The shapes of real models, and of a tiny one: layers and context are of no consequence for a kernel's text.
 const MODELS: [(&str, [usize; 5]); 5] = [
@@ -93,27 +102,33 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
 
 /// What a variant is, for messages.
 fn name(variant: &Variant) -> String {
-    format!("{}, formats {:?}, epilogue {:?}, {:?}", variant.kernel, variant.formats, variant.epilogue, variant.constants)
+    format!(
+        "{}, formats {:?}, epilogue {:?}, {:?}",
+        variant.kernel, variant.formats, variant.epilogue, variant.constants
+    )
 }
 
 #[test]
-fn every_variant_is_valid_without_extensions() {
-    for (model, shape) in MODELS {
-        for variant in variants(&dimensions(shape)) {
-            let source = variant.source();
-            for directive in ["#import", "enable", "requires"] {
-                assert!(
-                    !source.lines().any(|line| line.starts_with(directive)),
-                    "{model}, {}: {directive}",
-                    name(&variant)
-                );
+fn every_variant_is_valid_with_nothing_but_what_its_tier_has() {
+    for (tier, capabilities) in TIERS {
+        // What a tier changes does not depend on the model's shape.
+        let models = if tier == Tier::Core { &MODELS[..] } else { &MODELS[..1] };
+        for (model, shape) in models {
+            let mut variants = variants(&dimensions(*shape));
+            if matches!(tier, Tier::Subgroups { .. }) {
+                variants.push(SubgroupOrder::variant());
             }
-            let module = naga::front::wgsl::parse_str(&source)
-                .unwrap_or_else(|error| panic!("{model}, {}: {}", name(&variant), error.emit_to_string(&source)));
-            Validator::new(ValidationFlags::all(), CORE_WEBGPU)
-                .validate(&module)
-                .unwrap_or_else(|error| panic!("{model}, {}: {}", name(&variant), error.emit_to_string(&source)));
-            check_limits(&module, &format!("{model}, {}", name(&variant)));
+            for variant in variants {
+                let case = format!("{}, {model}, {}", tier.name(), name(&variant));
+                let source = variant.source(tier);
+                assert!(!source.lines().any(|line| line.starts_with("#import")), "{case}: an import is left");
+                let module = naga::front::wgsl::parse_str(&source)
+                    .unwrap_or_else(|error| panic!("{case}: {}", error.emit_to_string(&source)));
+                Validator::new(ValidationFlags::all(), CORE_WEBGPU | capabilities)
+                    .validate(&module)
+                    .unwrap_or_else(|error| panic!("{case}: {}", error.emit_to_string(&source)));
+                check_limits(&module, &case);
+            }
         }
     }
 }
@@ -154,7 +169,7 @@ fn the_largest_groups_of_query_heads_fit() {
     for head_dim in [64, 128, 256] {
         for (group, fits) in [(Attention::max_group(head_dim), true), (Attention::max_group(head_dim) + 1, false)] {
             let variant = Attention::variant(&dimensions([896, 4864, group, 1, head_dim]));
-            let module = naga::front::wgsl::parse_str(&variant.source()).expect("the kernel is valid");
+            let module = naga::front::wgsl::parse_str(&variant.source(Tier::Core)).expect("the kernel is valid");
             assert_eq!(
                 workgroup_bytes(&module) <= MAX_WORKGROUP_BYTES,
                 fits,
@@ -167,8 +182,10 @@ fn the_largest_groups_of_query_heads_fit() {
 /// A file that nothing includes would be tested by nobody.
 #[test]
 fn every_shader_file_is_part_of_a_variant() {
-    let sources: Vec<String> =
-        MODELS.iter().flat_map(|&(_, shape)| variants(&dimensions(shape))).map(|variant| variant.source()).collect();
+    let mut sources = vec![SubgroupOrder::variant().source(Tier::Core)];
+    for (tier, _) in TIERS {
+        sources.extend(variants(&dimensions(MODELS[0].1)).iter().map(|variant| variant.source(tier)));
+    }
     let files = shader_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"));
     assert!(!files.is_empty());
     for (path, text) in files {

@@ -1,7 +1,7 @@
 //! The token loop.
 
-use super::pace::Pace;
 use super::Sampler;
+use super::pace::Pace;
 use super::prefill::{Prefilled, prefill};
 use crate::backend::{Backend, Counters};
 use crate::error::Result;

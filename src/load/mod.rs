@@ -178,5 +178,9 @@ async fn load_records(
     let weights_bytes = parts.loader.device_bytes::<GpuBackend>();
     parts.model.backend_mut().wait().await?;
     report(Phase::Ready, loaded_bytes)?;
-    Ok(Loaded { engine: Engine::new(parts.model, parts.tokenizer, parts.template, parts.stop_tokens), weights_bytes, stored })
+    Ok(Loaded {
+        engine: Engine::new(parts.model, parts.tokenizer, parts.template, parts.stop_tokens),
+        weights_bytes,
+        stored,
+    })
 }

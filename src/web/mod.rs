@@ -170,7 +170,7 @@ impl WasmEngine {
                 .got(format!("\"{}\"", options.backend))
                 .expected("\"auto\" or \"webgpu\""));
         }
-        let device = Device::open().await?;
+        let device = Device::open(None).await?;
         // A browser that refuses to store anything can still chat.
         let store = if options.cache { IndexedDb::open().await.ok() } else { None };
         let load_options = LoadOptions { sha256: options.sha256, context_length: options.context_length };

@@ -10,7 +10,7 @@ use wgpu::util::{BufferInitDescriptor, DeviceExt};
 
 /// Opens the device. A test that needs one fails without: it is never skipped.
 pub(crate) fn open_device() -> Device {
-    block_on(Device::open()).unwrap_or_else(|error| {
+    block_on(Device::open(None)).unwrap_or_else(|error| {
         panic!("{error}\nThese tests need a Vulkan driver; on Debian: apt-get install mesa-vulkan-drivers")
     })
 }

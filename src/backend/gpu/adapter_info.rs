@@ -1,4 +1,4 @@
-//! What to call the adapter.
+//! What wgpu doesn't say of an adapter: in a browser, its name and whether it has subgroups.
 
 /// The adapter's name for people, `"NVIDIA GeForce RTX 4060"` or `"apple metal-3"` for instance; may be empty.
 pub(super) fn adapter_name(device: &wgpu::Device, adapter: &wgpu::AdapterInfo) -> String {
@@ -20,4 +20,24 @@ fn name_in_browser(device: &wgpu::Device) -> String {
 #[cfg(not(target_arch = "wasm32"))]
 fn name_in_browser(_: &wgpu::Device) -> String {
     String::new()
+}
+
+/// Whether shaders may use subgroups. wgpu doesn't know the feature in browsers yet (its issue 10146); there,
+/// `www/engine/request_subgroups.js` asks for it.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn has_subgroups(device: &wgpu::Device) -> bool {
+    use js_sys::Reflect;
+    use wasm_bindgen::JsCast as _;
+
+    let has = || -> Option<bool> {
+        let features = Reflect::get(&*device.as_webgpu()?, &"features".into()).ok()?;
+        let has: js_sys::Function = Reflect::get(&features, &"has".into()).ok()?.dyn_into().ok()?;
+        has.call1(&features, &"subgroups".into()).ok()?.as_bool()
+    };
+    has().unwrap_or(false)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn has_subgroups(device: &wgpu::Device) -> bool {
+    device.features().contains(wgpu::Features::SUBGROUP)
 }

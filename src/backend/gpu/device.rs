@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::adapter_info::adapter_name;
+use super::adapter_info::{adapter_name, has_subgroups};
+use super::operations::SubgroupOrder;
+use super::tier::{Offer, Tier};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The largest storage binding that core WebGPU guarantees, in bytes. No tensor is bound in larger pieces than this,
@@ -18,6 +20,8 @@ pub struct Device {
     pub queue: wgpu::Queue,
     /// What the adapter is called, `"NVIDIA GeForce RTX 4060"` or `"apple metal-3"` for instance; may be empty.
     pub adapter_name: String,
+    /// What its kernels may use.
+    pub tier: Tier,
     fault: Arc<Mutex<Option<Error>>>,
 }
 
@@ -28,11 +32,12 @@ pub(super) struct Promise {
 }
 
 impl Device {
-    /// Opens the adapter that the system prefers for heavy work.
+    /// Opens the adapter that the system prefers for heavy work; `tier` names the tier to use instead of the best one.
     ///
     /// # Errors
-    /// [`ErrorKind::NoWebgpu`] when there is no adapter or it gives no device with core WebGPU's limits.
-    pub async fn open() -> Result<Self> {
+    /// [`ErrorKind::NoWebgpu`] when there is no adapter or it gives no device with core WebGPU's limits,
+    /// [`ErrorKind::InvalidArgument`] when there is no such tier on it.
+    pub async fn open(tier: Option<&str>) -> Result<Self> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let adapter = instance
             .request_adapter(&wgpu::RequestAdapterOptions {
@@ -44,6 +49,7 @@ impl Device {
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("qwisp"),
+                required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
                 // Core WebGPU's own limits; buffers only as large as the largest tensor piece.
                 required_limits: wgpu::Limits::default(),
                 ..Default::default()
@@ -66,8 +72,23 @@ impl Device {
                 keep_first(&on_lost, Error::new(ErrorKind::DeviceLost, "the GPU device was lost").got(message));
             }
         });
-        let adapter_name = adapter_name(&device, &adapter.get_info());
-        Ok(Self { device, queue, adapter_name, fault })
+        let info = adapter.get_info();
+        let packed = wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct;
+        let mut offer = Offer {
+            subgroup_min_size: has_subgroups(&device).then_some(info.subgroup_min_size),
+            shader_f16: device.features().contains(wgpu::Features::SHADER_F16),
+            packed_dot_product: instance.wgsl_language_features().contains(packed),
+            is_software: info.device_type == wgpu::DeviceType::Cpu,
+        };
+        let adapter_name = adapter_name(&device, &info);
+        let mut device = Self { device, queue, adapter_name, tier: Tier::choose(tier, &offer)?, fault };
+        if let Tier::Subgroups { min_size } = device.tier
+            && !SubgroupOrder::is_consecutive(&device, min_size).await?
+        {
+            offer.subgroup_min_size = None;
+            device.tier = Tier::choose(tier, &offer)?;
+        }
+        Ok(device)
     }
 
     /// Fails with the first fault that the device reported since it was opened.
@@ -103,7 +124,8 @@ impl Device {
     #[cfg_attr(target_arch = "wasm32", expect(unused_variables, reason = "nothing is to be done there"))]
     pub(super) fn poll(&self, submission: wgpu::SubmissionIndex) {
         #[cfg(not(target_arch = "wasm32"))]
-        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None }) {
+        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: None })
+        {
             keep_first(&self.fault, Error::new(ErrorKind::DeviceLost, "the GPU does not answer").got(error));
         }
     }

@@ -11,12 +11,15 @@ pub mod recorder;
 mod sampler;
 pub mod shaders;
 pub mod tensor;
+pub mod tier;
 pub mod uploader;
 
 use bytemuck::{Pod, Zeroable};
 
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
-use self::operations::{Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul, rotations};
+use self::operations::{
+    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul, rotations,
+};
 use self::recorder::{Recorder, Recording};
 use self::sampler::Sampler;
 use self::shaders::Epilogue;
@@ -529,4 +532,8 @@ impl Backend for GpuBackend {
 }
 
 struct AttentionDecode;
-impl AttentionDecode { fn splits(_: usize) -> usize { 1 } }
+impl AttentionDecode {
+    fn splits(_: usize) -> usize {
+        1
+    }
+}

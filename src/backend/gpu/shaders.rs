@@ -1,13 +1,15 @@
 //! The WGSL sources, and how a variant of a kernel is put together from them.
 //!
 //! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format`,
-//! `repack_format` and `epilogue` stand for the file that the variant chooses. The constants of the variant go in front.
+//! `repack_format` and `epilogue` stand for the file that the variant chooses, and `sums` for the one that the device's tier
+//! does. The constants of the variant go in front.
 //!
 //! A kernel that reads several matrices has `#import product as query` for each: everything that comes in so gets the name
 //! in front, `query_load_group`, and finds its matrix under `query_weights` and `QUERY_ROWS`.
 
 use std::fmt::Write as _;
 
+use super::tier::Tier;
 use crate::gguf::TensorType;
 
 /// Declares the sources as a table of name and text.
@@ -18,9 +20,26 @@ macro_rules! sources {
     };
 }
 
-sources!(KERNELS, "", [
-    "attention", "embed", "gate_up", "head", "matmul", "matvec", "query_key_value", "repack", "rms_norm", "rope_append",
-    "sample", "silu_mul", "small_matmul"]);
+sources!(
+    KERNELS,
+    "",
+    [
+        "attention",
+        "embed",
+        "gate_up",
+        "head",
+        "matmul",
+        "matvec",
+        "query_key_value",
+        "repack",
+        "rms_norm",
+        "rope_append",
+        "sample",
+        "silu_mul",
+        "small_matmul",
+        "subgroup_order"
+    ]
+);
 sources!(
     SHARED,
     "shared/",
@@ -69,6 +88,8 @@ sources!(
         "step",
         "store",
         "store_with_bias",
+        "subgroup_sums",
+        "sums",
     ]
 );
 
@@ -138,12 +159,19 @@ impl Variant {
         Self { kernel, constants, ..Self::default() }
     }
 
-    /// The complete WGSL text.
+    /// The complete WGSL text, for a device of this tier.
     ///
     /// # Panics
     /// When a file or a choice is missing: a mistake in the crate that the shader tests find.
-    pub fn source(&self) -> String {
+    pub fn source(&self, tier: Tier) -> String {
         let mut source = String::new();
+        if let Tier::Subgroups { min_size } = tier {
+            // Browsers insist on the directive; naga, which reads shaders natively, doesn't know it.
+            if cfg!(target_arch = "wasm32") {
+                source.push_str("enable subgroups;\n");
+            }
+            let _ = writeln!(source, "const SUBGROUP_MIN_SIZE: u32 = {min_size}u;");
+        }
         for (name, constant) in &self.constants {
             // Writing to a String can't fail.
             let _ = match constant {
@@ -151,35 +179,35 @@ impl Variant {
                 Constant::F32(value) => writeln!(source, "const {name}: f32 = {value:e}f;"),
             };
         }
-        self.append(&mut source, find(KERNELS, self.kernel), "", &mut Vec::new());
+        self.append(&mut source, find(KERNELS, self.kernel), &Scope { namespace: "", tier }, &mut Vec::new());
         source
     }
 
-    /// Appends `text` with what it imports. Under a `namespace`, its imports get choices of that name.
-    fn append(&self, source: &mut String, text: &'static str, namespace: &str, imported: &mut Vec<String>) {
+    /// Appends `text` with what it imports.
+    fn append(&self, source: &mut String, text: &'static str, scope: &Scope<'_>, imported: &mut Vec<String>) {
         for line in text.lines() {
             let Some(import) = line.strip_prefix("#import ") else {
                 source.push_str(line);
                 source.push('\n');
                 continue;
             };
-            if let Some((name, new_namespace)) = import.split_once(" as ") {
+            if let Some((name, namespace)) = import.split_once(" as ") {
                 let mut aliased = String::new();
-                self.append(&mut aliased, find(SHARED, name), new_namespace, &mut Vec::new());
-                source.push_str(&namespaced(&aliased, new_namespace));
+                self.append(&mut aliased, find(SHARED, name), &Scope { namespace, ..*scope }, &mut Vec::new());
+                source.push_str(&namespaced(&aliased, namespace));
                 continue;
             }
-            let name = self.file(import, namespace);
+            let name = self.file(import, scope);
             if !imported.contains(&name) {
                 let text = find(SHARED, &name);
                 imported.push(name);
-                self.append(source, text, namespace, imported);
+                self.append(source, text, scope, imported);
             }
         }
     }
 
     /// The file that an import stands for.
-    fn file(&self, import: &str, namespace: &str) -> String {
+    fn file(&self, import: &str, &Scope { namespace, tier }: &Scope<'_>) -> String {
         let format = || {
             let (_, format) = self.formats.iter().find(|(name, _)| *name == namespace)?;
             Some(format.name().to_lowercase())
@@ -188,10 +216,19 @@ impl Variant {
             "format" => format(),
             "repack_format" => format().map(|format| format!("repack_{format}")),
             "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
+            "sums" => Some(if matches!(tier, Tier::Subgroups { .. }) { "subgroup_sums" } else { "sums" }.to_string()),
             name => Some(name.to_string()),
         };
         file.unwrap_or_else(|| panic!("{}: nothing was chosen for `{import}` of `{namespace}`", self.kernel))
     }
+}
+
+/// What the choice of a file depends on besides the variant.
+#[derive(Clone, Copy)]
+struct Scope<'a> {
+    /// The name that things are imported under: formats are chosen by it. Empty in the kernel itself.
+    namespace: &'a str,
+    tier: Tier,
 }
 
 /// What the files of a format take from the kernel; under a namespace, they take the namespace's.

@@ -15,6 +15,7 @@ mod rms_norm;
 mod rope_append;
 mod sample;
 mod silu_mul;
+mod subgroup_order;
 
 pub use attention::Attention;
 pub use embed::Embed;
@@ -27,3 +28,4 @@ pub use rms_norm::RmsNorm;
 pub use rope_append::{RopeAppend, rotations};
 pub use sample::{LOGIT_BLOCK, MAX_TOP_K, OCCURRED, Sample, Sampled, SamplingSettings, occurrences};
 pub use silu_mul::SiluMul;
+pub use subgroup_order::SubgroupOrder;
