@@ -88,6 +88,9 @@ pub trait Backend {
     /// one of whole blocks, an even number but for the tensor's last part.
     fn upload(&mut self, tensor: &Self::Tensor, offset_bytes: u64, bytes: &[u8]);
 
+    /// Frees what only uploading needed. To be called when every tensor is complete.
+    fn finish_uploads(&mut self);
+
     /// Hands over what was recorded and uploaded, and waits until it is done. Waiting bounds what is in flight.
     ///
     /// # Errors

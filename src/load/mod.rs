@@ -174,6 +174,7 @@ async fn load_records(
     if !parts.loader.is_complete() {
         return Err(Error::new(ErrorKind::Internal, "not every tensor was filled"));
     }
+    parts.model.backend_mut().finish_uploads();
     report(Phase::Compile, loaded_bytes)?;
     let weights_bytes = parts.loader.device_bytes::<GpuBackend>();
     parts.model.backend_mut().wait().await?;

@@ -56,7 +56,8 @@ pub struct LayerCache {
 /// A [`Backend`] on a GPU.
 pub struct GpuBackend {
     recorder: Recorder,
-    uploader: Uploader,
+    /// While there are weights to come.
+    uploader: Option<Uploader>,
     dimensions: Dimensions,
     activations: Activations,
     sampler: Sampler,
@@ -180,10 +181,9 @@ impl GpuBackend {
         }
         let activations = Activations::new(&device, &dimensions);
         let sampler = Sampler::new(&device, dimensions.vocabulary);
-        let uploader = Uploader::new(&device);
         Ok(Self {
             recorder: Recorder::new(device),
-            uploader,
+            uploader: None,
             dimensions,
             activations,
             sampler,
@@ -283,7 +283,14 @@ impl Backend for GpuBackend {
     }
 
     fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {
-        self.uploader.upload(&mut self.recorder, tensor, offset_bytes, bytes);
+        let uploader = self.uploader.get_or_insert_with(|| Uploader::new(self.recorder.device()));
+        uploader.upload(&mut self.recorder, tensor, offset_bytes, bytes);
+    }
+
+    fn finish_uploads(&mut self) {
+        if let Some(uploader) = self.uploader.take() {
+            uploader.free(&mut self.recorder);
+        }
     }
 
     async fn wait(&mut self) -> Result<()> {

@@ -154,6 +154,11 @@ impl Recorder {
         self.device.queue.submit([encoder.finish()])
     }
 
+    /// Frees the bind groups that have this buffer, which is not used again.
+    pub(super) fn forget(&mut self, buffer: &wgpu::Buffer) {
+        self.bind_groups.retain(|(_, buffers), _| buffers.iter().all(|(_, bound)| bound != buffer));
+    }
+
     /// Writes small values from the host, before whatever is submitted next.
     pub fn write(&mut self, buffer: &wgpu::Buffer, bytes: &[u8]) {
         self.device.queue.write_buffer(buffer, 0, bytes);

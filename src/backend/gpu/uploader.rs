@@ -53,6 +53,11 @@ impl Uploader {
         }
     }
 
+    /// Frees the buffers, and what was recorded with them.
+    pub(super) fn free(self, recorder: &mut Recorder) {
+        recorder.forget(&self.blocks);
+    }
+
     /// Repacks blocks of a shard from `offset_bytes` on, piece by piece. What is written to a buffer waits for the work
     /// that was submitted before, so one buffer is enough.
     fn repack(&self, recorder: &mut Recorder, tensor: &Tensor, shard: &Shard, offset_bytes: u64, bytes: &[u8]) {
