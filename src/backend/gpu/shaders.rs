@@ -15,12 +15,28 @@ macro_rules! sources {
     };
 }
 
-sources!(KERNELS, "", ["attention", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "silu_mul"]);
+sources!(
+    KERNELS,
+    "",
+    [
+        "attention",
+        "attention_decode",
+        "attention_reduce",
+        "embed",
+        "matmul",
+        "matvec",
+        "repack",
+        "rms_norm",
+        "rope_append",
+        "silu_mul",
+    ]
+);
 sources!(
     SHARED,
     "shared/",
     [
         "add_to_residual",
+        "attention_tile",
         "bf16",
         "blocks",
         "dequantize",
@@ -30,6 +46,7 @@ sources!(
         "float_group",
         "four_bit_group",
         "halves",
+        "kv_cache",
         "planes",
         "q4_0",
         "q4_1",
@@ -51,6 +68,7 @@ sources!(
         "repack_q6_k",
         "repack_q8_0",
         "repack_single_blocks",
+        "rotary",
         "step",
         "store",
         "store_with_bias",

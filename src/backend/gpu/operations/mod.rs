@@ -4,6 +4,8 @@
 //! [`Recorder`](super::recorder::Recorder). Shapes stand beside the fields.
 
 mod attention;
+mod attention_decode;
+mod attention_reduce;
 mod embed;
 mod matmul;
 mod repack;
@@ -12,6 +14,8 @@ mod rope_append;
 mod silu_mul;
 
 pub use attention::Attention;
+pub use attention_decode::AttentionDecode;
+pub use attention_reduce::AttentionReduce;
 pub use embed::Embed;
 pub use matmul::MatMul;
 pub use repack::{Piece, Repack};
