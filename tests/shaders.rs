@@ -8,7 +8,8 @@ use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
-    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder,
+    Attention, AttentionDecode, AttentionReduce, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm,
+    RopeAppend, Sample, SiluMul, SubgroupOrder,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::backend::gpu::tier::Tier;
@@ -64,6 +65,8 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
     let &Dimensions { hidden, feed_forward, heads, head_dim, vocabulary, .. } = dimensions;
     let mut variants = vec![
         Attention::variant(dimensions),
+        AttentionDecode::variant(dimensions),
+        AttentionReduce::variant(dimensions),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         RopeAppend::variant(dimensions),
         Sample::variant(),
@@ -163,18 +166,26 @@ fn workgroup_bytes(module: &naga::Module) -> u32 {
     sizes.map(|bytes| bytes.next_multiple_of(16)).sum()
 }
 
-/// Groups of query heads that the model loader lets through must fit the attention kernel.
+/// Groups of query heads that the model loader lets through must fit the attention kernels.
 #[test]
 fn the_largest_groups_of_query_heads_fit() {
-    for head_dim in [64, 128, 256] {
-        for (group, fits) in [(Attention::max_group(head_dim), true), (Attention::max_group(head_dim) + 1, false)] {
-            let variant = Attention::variant(&dimensions([896, 4864, group, 1, head_dim]));
-            let module = naga::front::wgsl::parse_str(&variant.source(Tier::Core)).expect("the kernel is valid");
-            assert_eq!(
-                workgroup_bytes(&module) <= MAX_WORKGROUP_BYTES,
-                fits,
-                "groups of {group}, {head_dim} dimensions"
-            );
+    type Kernel = (fn(usize) -> usize, fn(&Dimensions) -> Variant);
+    let kernels: [Kernel; 2] = [
+        (Attention::max_group, Attention::variant), //
+        (AttentionDecode::max_group, AttentionDecode::variant),
+    ];
+    for (max_group, variant) in kernels {
+        for head_dim in [64, 128, 256] {
+            for (group, fits) in [(max_group(head_dim), true), (max_group(head_dim) + 1, false)] {
+                let variant = variant(&dimensions([896, 4864, group, 1, head_dim]));
+                let module = naga::front::wgsl::parse_str(&variant.source(Tier::Core)).expect("the kernel is valid");
+                assert_eq!(
+                    workgroup_bytes(&module) <= MAX_WORKGROUP_BYTES,
+                    fits,
+                    "{}: groups of {group}, {head_dim} dimensions",
+                    variant.kernel
+                );
+            }
         }
     }
 }

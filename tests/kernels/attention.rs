@@ -29,22 +29,22 @@ pub(super) fn shape(heads: usize, kv_heads: usize, head_dim: usize) -> Dimension
 
 /// What the numbers are like.
 #[derive(Debug, Clone, Copy)]
-struct Values {
+pub(super) struct Values {
     /// Standard deviation of queries that have been scaled.
-    query_deviation: f32,
+    pub(super) query_deviation: f32,
     /// What is added to every key: Qwen2.5's keys have biases of hundreds.
-    key_bias: f32,
+    pub(super) key_bias: f32,
     /// The squared error to stay below.
-    tolerance: f64,
+    pub(super) tolerance: f64,
 }
 
 /// Scores around one, as they are in most heads.
-const ORDINARY: Values = Values { query_deviation: 0.125, key_bias: 0.0, tolerance: F32 };
+pub(super) const ORDINARY: Values = Values { query_deviation: 0.125, key_bias: 0.0, tolerance: F32 };
 /// Scores so large that a single position takes all. An error of a score is one of its exponential, and a score of 100
 /// is rounded to some 1e-5.
-const LARGE_SCORES: Values = Values { query_deviation: 10.0, key_bias: 0.0, tolerance: 1e-8 };
+pub(super) const LARGE_SCORES: Values = Values { query_deviation: 10.0, key_bias: 0.0, tolerance: 1e-8 };
 /// Scores of some hundreds that are nearly alike: rounded to some 1e-4.
-const KEY_BIAS: Values = Values { query_deviation: 0.125, key_bias: 300.0, tolerance: 1e-7 };
+pub(super) const KEY_BIAS: Values = Values { query_deviation: 0.125, key_bias: 300.0, tolerance: 1e-7 };
 
 struct Case {
     name: &'static str,
@@ -73,9 +73,14 @@ fn attention_is_the_softmax_over_all_positions_so_far() {
         case("a first pass", small, 0, 64, ORDINARY),
         case("a pass across tiles", small, 37, 33, ORDINARY),
         case("a pass far on", small, 300, 2, ORDINARY),
+        case("workgroups of fewer tokens than others", small, 62, 5, ORDINARY),
+        case("tokens on both sides of a tile", small, 126, 4, ORDINARY),
         case("heads of 128 dimensions", large, 300, 1, ORDINARY),
+        case("heads of 256 dimensions", [8, 2, 256], 63, 5, ORDINARY),
         case("a pass of them", large, 63, 3, ORDINARY),
         case("groups of 2", [4, 2, 64], 65, 3, ORDINARY),
+        case("groups of 2 with 128 dimensions", [16, 8, 128], 60, 23, ORDINARY),
+        case("groups of 28", [28, 1, 64], 65, 3, ORDINARY),
         case("a KV head for each query", [3, 3, 64], 65, 3, ORDINARY),
         case("the same with 128 dimensions", [2, 2, 128], 65, 3, ORDINARY),
         case("one head", [1, 1, 64], 130, 1, ORDINARY),

@@ -4,6 +4,8 @@
 //! such values stay far below, and that a single wrong weight of a matrix exceeds.
 
 mod attention;
+mod attention_decode;
+mod attention_reduce;
 mod embed;
 mod matmul;
 mod rms_norm;

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 pub(crate) mod attention;
+pub(crate) mod attention_reduce;
 pub(crate) mod matmul;
 pub(crate) mod qwen2;
 pub(crate) mod rms_norm;

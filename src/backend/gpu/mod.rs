@@ -18,7 +18,8 @@ use bytemuck::{Pod, Zeroable};
 
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
-    Attention, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul, rotations,
+    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul,
+    rotations,
 };
 use self::recorder::{Recorder, Recording};
 use self::sampler::Sampler;
@@ -95,6 +96,8 @@ struct Activations {
     qkv: wgpu::Buffer,
     /// f32 `[tokens, heads * head_dim]`.
     attention: wgpu::Buffer,
+    /// f32 `[splits, heads, head_dim + 2]`: attention to each part of a long context.
+    attention_partials: wgpu::Buffer,
     /// f32 `[tokens, feed_forward]`.
     gate: wgpu::Buffer,
     /// f32 `[tokens, feed_forward]`.
@@ -125,6 +128,7 @@ impl Activations {
         let table = rotations(dimensions);
         let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
         device.queue.write_buffer(&rotations, 0, bytemuck::cast_slice(&table));
+        let partial_floats = AttentionDecode::partial_floats(dimensions, AttentionDecode::splits(dimensions.context));
         let logits_bytes = MAX_LOGIT_ROWS * dimensions.vocabulary * size_of::<f32>();
         Self {
             tokens: buffer("tokens", MAX_PASS_TOKENS * size_of::<u32>(), Usage::STORAGE | Usage::COPY_DST),
@@ -134,6 +138,7 @@ impl Activations {
             normalized: rows("normalized", dimensions.hidden),
             qkv: rows("qkv", dimensions.qkv_columns()),
             attention: rows("attention", dimensions.heads * dimensions.head_dim),
+            attention_partials: buffer("attention partials", partial_floats * size_of::<f32>(), Usage::STORAGE),
             gate: rows("gate", dimensions.feed_forward),
             up: rows("up", dimensions.feed_forward),
             rotations,
@@ -173,7 +178,7 @@ impl GpuBackend {
                     .expected(format!("at most {limit_bytes}")));
             }
         }
-        let max_group = Attention::max_group(head_dim);
+        let max_group = Attention::max_group(head_dim).min(AttentionDecode::max_group(head_dim));
         if heads / kv_heads > max_group {
             return Err(Error::new(ErrorKind::UnsupportedModel, "too many query heads share a KV head")
                 .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))
@@ -360,6 +365,21 @@ impl Backend for GpuBackend {
     }
 
     fn attention(&mut self, cache: &LayerCache) {
+        if self.step.rows == 1 {
+            AttentionDecode {
+                step: &self.activations.step,
+                qkv: &self.activations.qkv,
+                rotations: &self.activations.rotations,
+                keys: &cache.keys,
+                values: &cache.values,
+                output: &self.activations.attention,
+                partials: &self.activations.attention_partials,
+                splits: AttentionDecode::splits(self.step.position as usize + 1),
+                dimensions: &self.dimensions,
+            }
+            .record(&mut self.recorder);
+            return;
+        }
         RopeAppend {
             step: &self.activations.step,
             qkv: &self.activations.qkv,
@@ -535,12 +555,5 @@ impl Backend for GpuBackend {
 
     fn counters(&self) -> Counters {
         self.recorder.counters()
-    }
-}
-
-struct AttentionDecode;
-impl AttentionDecode {
-    fn splits(_: usize) -> usize {
-        1
     }
 }

@@ -25,6 +25,8 @@ sources!(
     "",
     [
         "attention",
+        "attention_decode",
+        "attention_reduce",
         "embed",
         "gate_up",
         "head",
@@ -37,7 +39,7 @@ sources!(
         "sample",
         "silu_mul",
         "small_matmul",
-        "subgroup_order"
+        "subgroup_order",
     ]
 );
 sources!(
@@ -45,6 +47,7 @@ sources!(
     "shared/",
     [
         "add_to_residual",
+        "attention_tile",
         "bf16",
         "blocks",
         "dequantize",
@@ -55,6 +58,7 @@ sources!(
         "four_bit_group",
         "halves",
         "input_group",
+        "kv_cache",
         "lanes",
         "normalized_input",
         "penalize",
@@ -82,6 +86,7 @@ sources!(
         "repack_q6_k",
         "repack_q8_0",
         "repack_single_blocks",
+        "rotary",
         "sampling_settings",
         "select_top",
         "silu",

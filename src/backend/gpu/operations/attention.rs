@@ -31,16 +31,26 @@ impl Attention<'_> {
         recorder.dispatch(
             &Self::variant(self.dimensions),
             &[(0, self.step), (1, self.qkv), (2, self.keys), (3, self.values), (4, self.output)],
-            [self.tokens, self.dimensions.kv_heads, 1],
+            [self.tokens.div_ceil(Self::workgroup_tokens(self.dimensions)), self.dimensions.kv_heads, 1],
             2 * pairs * (self.dimensions.heads * self.dimensions.head_dim) as u64,
         );
     }
 
-    /// The most query heads that can share a KV head: their queries, scores and sums have to fit into the 16 KiB of
-    /// workgroup memory that core WebGPU guarantees.
+    /// The most query heads that can share a KV head: in fours, their queries, scores, maxima and corrections have to
+    /// fit into the 16 KiB of workgroup memory that core WebGPU guarantees.
     pub fn max_group(head_dim: usize) -> usize {
         const TILE: usize = 64;
-        16_384 / (size_of::<f32>() * (head_dim + TILE + 2))
+        const LANES: usize = 8;
+        const ROW_QUAD: usize = 4 * size_of::<f32>();
+        4 * (16_384 / (ROW_QUAD * (head_dim + TILE + LANES + 1)))
+    }
+
+    /// The tokens of a workgroup: as many as give 16 rows with all their heads. More would share more loads, but leave
+    /// fewer workgroups to keep a GPU busy, and were no faster on software adapters.
+    fn workgroup_tokens(dimensions: &Dimensions) -> usize {
+        const ROWS: usize = 16;
+        let rows = ROWS.min(Self::max_group(dimensions.head_dim));
+        (rows * dimensions.kv_heads / dimensions.heads).max(1)
     }
 
     /// The kernel for a model's shape.
@@ -52,6 +62,7 @@ impl Attention<'_> {
                 ("KV_HEADS", dimensions.kv_heads.into()),
                 ("HEAD_DIM", dimensions.head_dim.into()),
                 ("CONTEXT", dimensions.context.into()),
+                ("TOKENS", Self::workgroup_tokens(dimensions).into()),
             ],
         )
     }

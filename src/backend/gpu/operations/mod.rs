@@ -4,6 +4,8 @@
 //! [`Recorder`](super::recorder::Recorder). Shapes stand beside the fields.
 
 mod attention;
+mod attention_decode;
+mod attention_reduce;
 mod embed;
 mod gate_up;
 mod head;
@@ -18,6 +20,8 @@ mod silu_mul;
 mod subgroup_order;
 
 pub use attention::Attention;
+pub use attention_decode::AttentionDecode;
+pub use attention_reduce::AttentionReduce;
 pub use embed::Embed;
 pub use gate_up::GateUp;
 pub use head::Head;

@@ -1,0 +1,140 @@
+//! `shaders/attention_decode.wgsl`, and with it `shaders/attention_reduce.wgsl` where the cache is split.
+
+use qwisp::backend::Dimensions;
+use qwisp::backend::gpu::operations::{AttentionDecode, rotations};
+use qwisp::generate::Random;
+
+use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, shape};
+use super::pass;
+use super::reference::attention::attention;
+use super::reference::rope_append::rotate;
+use super::support::closeness::{assert_close, widen};
+use super::support::gpu::Gpu;
+use super::support::halves::{pack_halves, unpack_halves};
+use super::support::noise::normal;
+
+/// Rounding to f16, in either direction: 11 bits of mantissa, so at most 2⁻¹⁰ of a value, squared.
+const F16: f64 = 1e-6;
+
+struct Case {
+    name: &'static str,
+    dimensions: Dimensions,
+    position: usize,
+    values: Values,
+}
+
+#[test]
+fn attention_decode_appends_and_attends() {
+    let case = |name, [heads, kv_heads, head_dim]: [usize; 3], position, values| Case {
+        name,
+        dimensions: shape(heads, kv_heads, head_dim),
+        position,
+        values,
+    };
+    let small = [14, 2, 64]; // the heads of the 0.5B model: groups of 7
+    let large = [12, 2, 128]; // of the 1.5B model: groups of 6
+    let cases = [
+        case("the first position", small, 0, ORDINARY),
+        case("the second", small, 1, ORDINARY),
+        case("fewer positions than threads", small, 100, ORDINARY),
+        case("one more than threads", small, 128, ORDINARY),
+        case("one less than a split", small, 254, ORDINARY),
+        case("a full split", small, 255, ORDINARY),
+        case("one more than a split", small, 256, ORDINARY),
+        case("two more", small, 257, ORDINARY),
+        case("two full splits", small, 511, ORDINARY),
+        case("one more than two splits", small, 512, ORDINARY),
+        case("the last position", small, 4095, ORDINARY),
+        case("heads of 128 dimensions", large, 3, ORDINARY),
+        case("a full split of them", large, 255, ORDINARY),
+        case("one more than a split of them", large, 256, ORDINARY),
+        case("the last position of them", large, 4095, ORDINARY),
+        case("heads of 192 dimensions", [4, 2, 192], 300, ORDINARY),
+        case("heads of 256 dimensions", [8, 2, 256], 300, ORDINARY),
+        case("groups of 2", [16, 8, 128], 300, ORDINARY),
+        case("groups of 8", [16, 2, 128], 300, ORDINARY),
+        case("a KV head for each query", [3, 3, 64], 130, ORDINARY),
+        case("the same, split", [3, 3, 64], 300, ORDINARY),
+        case("one head", [1, 1, 64], 70, ORDINARY),
+        case("large scores", small, 200, LARGE_SCORES),
+        case("large scores, split", small, 700, LARGE_SCORES),
+        case("large scores with 128 dimensions", large, 700, LARGE_SCORES),
+        case("key biases", small, 200, KEY_BIAS),
+        case("key biases, split", small, 700, KEY_BIAS),
+        case("key biases with 128 dimensions", large, 700, KEY_BIAS),
+    ];
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(1);
+    for case in cases {
+        check(&mut gpu, &mut random, &case);
+    }
+}
+
+fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
+    let &Case { name, ref dimensions, position, values: Values { query_deviation, key_bias, tolerance } } = case;
+    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, .. } = dimensions;
+    let mut qkv = normal(random, heads * head_dim, query_deviation * (head_dim as f32).sqrt());
+    qkv.extend(normal(random, kv_heads * head_dim, 1.0).iter().map(|value| value + key_bias));
+    qkv.extend(normal(random, kv_heads * head_dim, 1.0));
+
+    // What lies behind the positions so far is not a number: reading it would show.
+    let mut cache = |bias: f32| {
+        let mut cache = vec![f32::NAN; kv_heads * context * head_dim];
+        for head in cache.chunks_mut(context * head_dim) {
+            let noise = normal(random, position * head_dim, 1.0);
+            head.iter_mut().zip(noise).for_each(|(number, noise)| *number = noise + bias);
+        }
+        pack_halves(&cache)
+    };
+    let caches = [cache(key_bias), cache(0.0)];
+    let buffers = [gpu.buffer(&caches[0]), gpu.buffer(&caches[1])];
+    let output = gpu.buffer(&vec![f32::NAN; heads * head_dim]);
+    let splits = AttentionDecode::splits(position + 1);
+    AttentionDecode {
+        step: &gpu.step(pass(1, position)),
+        qkv: &gpu.buffer(&qkv),
+        rotations: &gpu.buffer(&rotations(dimensions)),
+        keys: &buffers[0],
+        values: &buffers[1],
+        output: &output,
+        partials: &gpu.buffer(&vec![f32::NAN; AttentionDecode::partial_floats(dimensions, splits)]),
+        splits,
+        dimensions,
+    }
+    .record(&mut gpu.recorder);
+    let got = gpu.read(&output);
+
+    let appended = |first_head: usize, transform: &dyn Fn(&[f64]) -> Vec<f64>| -> Vec<f64> {
+        let appended_heads = &qkv[first_head * head_dim..][..kv_heads * head_dim];
+        appended_heads.chunks(head_dim).flat_map(|head| transform(&widen(head))).collect()
+    };
+    let expected =
+        [appended(heads, &|key| rotate(key, position, rope_base)), appended(heads + kv_heads, &|value| value.to_vec())];
+    let [keys, values] = [0, 1].map(|i| {
+        let what = ["keys", "values"][i];
+        // As bits, because what was not a number has to stay so.
+        let after: Vec<u32> = gpu.read(&buffers[i]).iter().map(|word| word.to_bits()).collect();
+        let words = head_dim / 2;
+        let mut got = Vec::new();
+        for (before, after) in caches[i].chunks(context * words).zip(after.chunks(context * words)) {
+            let own = position * words..(position + 1) * words;
+            got.extend(unpack_halves(&after[own.clone()]));
+            let untouched = before[..own.start] == after[..own.start] && before[own.end..] == after[own.end..];
+            assert!(untouched, "{name}: other positions of {what}");
+        }
+        assert_close(&format!("{name}: {what}"), &got, &expected[i], F16);
+        widen(&unpack_halves(&after))
+    });
+
+    // From what is in the cache now, so that what was appended counts as it was rounded.
+    let mut expected = Vec::with_capacity(got.len());
+    for head in 0..heads {
+        let query = rotate(&widen(&qkv[head * head_dim..][..head_dim]), position, rope_base);
+        let head_start = head / (heads / kv_heads) * context * head_dim;
+        let up_to_here = head_start..head_start + (position + 1) * head_dim;
+        let keys: Vec<_> = keys[up_to_here.clone()].chunks(head_dim).collect();
+        let values: Vec<_> = values[up_to_here].chunks(head_dim).collect();
+        expected.extend(attention(&query, &keys, &values));
+    }
+    assert_close(name, &got, &expected, tolerance);
+}
