@@ -1,72 +1,123 @@
-// output[token, row] = weights[row, :] · input[token, :]: the product for several tokens.
-// A workgroup computes TILE_ROWS rows for TILE_TOKENS tokens, from blocks dequantised once into workgroup memory;
-// a thread computes every 16th row of 4 and every 8th token of 4.
+// output[token, row] = weights[row, :] · input[token, :]: the product for many tokens, in f32.
+// A workgroup computes a tile of the output; each of its threads reads the weights and inputs that it needs by itself.
+// Threads that read the same do so at the same time, so the cache serves them, and what is read is used eight times. There
+// is no workgroup memory and no barrier: those take longest where a processor emulates a GPU, and that is where nothing
+// faster than f32 is to be had.
 //
-// Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output.
+// Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output;
+// ROW_THREADS and TOKEN_THREADS, see `shared/register_tile.wgsl`.
 #import step
+#import format
 #import dequantize
 #import epilogue
+#import register_tile
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;      // [ROWS, COLUMNS], in planes
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;        // [tokens, COLUMNS / 4]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;       // [tokens, OUTPUT_COLUMNS]
 
-const THREADS: u32 = 128u;
-const TILE_ROWS: u32 = 64u;
-const TILE_TOKENS: u32 = 32u;
-const TILE_QUADS: u32 = 8u;    // 32 columns: a group, of which a thread loads one half
-const TILE_STRIDE: u32 = 9u;   // odd, so that neighbouring rows start in different memory banks
-const COLUMN_QUADS: u32 = COLUMNS / 4u;
+const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 
-var<workgroup> weight_tile: array<vec4<f32>, TILE_ROWS * TILE_STRIDE>;
-var<workgroup> input_tile: array<vec4<f32>, TILE_TOKENS * TILE_STRIDE>;
+// A group of 32 columns of each of the thread's rows, and where the input of each of its tokens starts.
+var<private> group0: Group;
+var<private> group1: Group;
+var<private> group2: Group;
+var<private> group3: Group;
+var<private> group4: Group;
+var<private> group5: Group;
+var<private> group6: Group;
+var<private> group7: Group;
+var<private> input0: u32;
+var<private> input1: u32;
+var<private> input2: u32;
+var<private> input3: u32;
+var<private> input4: u32;
+var<private> input5: u32;
+var<private> input6: u32;
+var<private> input7: u32;
+
+// Past the last row, the last one is read again: its results are not stored.
+fn load_row_group(row: u32, column_group: u32) -> Group {
+    return load_group(min(row, ROWS - 1u) * COLUMN_GROUPS + column_group);
+}
+
+// Likewise for tokens.
+fn input_start(token: u32) -> u32 {
+    return min(token, step.rows - 1u) * (COLUMNS / 4u);
+}
+
+// Adds the products of columns 4 * part to 4 * part + 3 of a group.
+fn add_part(column_group: u32, part: u32) {
+    let low = mat4x4<f32>(
+        dequantize_part(group0, part),
+        dequantize_part(group1, part),
+        dequantize_part(group2, part),
+        dequantize_part(group3, part),
+    );
+    let high = mat4x4<f32>(
+        dequantize_part(group4, part),
+        dequantize_part(group5, part),
+        dequantize_part(group6, part),
+        dequantize_part(group7, part),
+    );
+    let quad = column_group * 8u + part;
+    let x0 = input[input0 + quad];
+    low0 += x0 * low;
+    high0 += x0 * high;
+    let x1 = input[input1 + quad];
+    low1 += x1 * low;
+    high1 += x1 * high;
+    let x2 = input[input2 + quad];
+    low2 += x2 * low;
+    high2 += x2 * high;
+    let x3 = input[input3 + quad];
+    low3 += x3 * low;
+    high3 += x3 * high;
+    let x4 = input[input4 + quad];
+    low4 += x4 * low;
+    high4 += x4 * high;
+    let x5 = input[input5 + quad];
+    low5 += x5 * low;
+    high5 += x5 * high;
+    let x6 = input[input6 + quad];
+    low6 += x6 * low;
+    high6 += x6 * high;
+    let x7 = input[input7 + quad];
+    low7 += x7 * low;
+    high7 += x7 * high;
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let first_row = workgroup.x * TILE_ROWS;
-    let first_token = workgroup.y * TILE_TOKENS;
-    let thread_row = thread % 16u;
-    let thread_token = thread / 16u;
-
-    var sums = array<vec4<f32>, 4>(); // [token], four rows each
-    for (var tile_quad = 0u; tile_quad < COLUMN_QUADS; tile_quad += TILE_QUADS) {
-        // Past the last row or token, the last one is loaded again: its results are not stored.
-        let row = min(first_row + thread / 2u, ROWS - 1u);
-        let group = load_group(row * (COLUMNS / 32u) + tile_quad / TILE_QUADS);
-        for (var i = 0u; i < 4u; i++) {
-            let quad = (thread % 2u) * 4u + i;
-            weight_tile[thread / 2u * TILE_STRIDE + quad] = dequantize_part(group, quad);
-        }
-        for (var index = thread; index < TILE_TOKENS * TILE_QUADS; index += THREADS) {
-            let token = min(first_token + index / TILE_QUADS, step.rows - 1u);
-            let quad = index % TILE_QUADS;
-            input_tile[index / TILE_QUADS * TILE_STRIDE + quad] = input[token * COLUMN_QUADS + tile_quad + quad];
-        }
-        workgroupBarrier();
-
-        for (var quad = 0u; quad < TILE_QUADS; quad++) {
-            let w0 = weight_tile[thread_row * TILE_STRIDE + quad];
-            let w1 = weight_tile[(thread_row + 16u) * TILE_STRIDE + quad];
-            let w2 = weight_tile[(thread_row + 32u) * TILE_STRIDE + quad];
-            let w3 = weight_tile[(thread_row + 48u) * TILE_STRIDE + quad];
-            for (var i = 0u; i < 4u; i++) {
-                let x = input_tile[(thread_token + 8u * i) * TILE_STRIDE + quad];
-                sums[i] += vec4<f32>(dot(w0, x), dot(w1, x), dot(w2, x), dot(w3, x));
-            }
-        }
-        workgroupBarrier();
+    let row = workgroup.x * TILE_ROWS + thread % ROW_THREADS;
+    let token = workgroup.y * TILE_TOKENS + thread / ROW_THREADS;
+    input0 = input_start(token);
+    input1 = input_start(token + TOKEN_THREADS);
+    input2 = input_start(token + 2u * TOKEN_THREADS);
+    input3 = input_start(token + 3u * TOKEN_THREADS);
+    input4 = input_start(token + 4u * TOKEN_THREADS);
+    input5 = input_start(token + 5u * TOKEN_THREADS);
+    input6 = input_start(token + 6u * TOKEN_THREADS);
+    input7 = input_start(token + 7u * TOKEN_THREADS);
+    for (var column_group = 0u; column_group < COLUMN_GROUPS; column_group++) {
+        group0 = load_row_group(row, column_group);
+        group1 = load_row_group(row + ROW_THREADS, column_group);
+        group2 = load_row_group(row + 2u * ROW_THREADS, column_group);
+        group3 = load_row_group(row + 3u * ROW_THREADS, column_group);
+        group4 = load_row_group(row + 4u * ROW_THREADS, column_group);
+        group5 = load_row_group(row + 5u * ROW_THREADS, column_group);
+        group6 = load_row_group(row + 6u * ROW_THREADS, column_group);
+        group7 = load_row_group(row + 7u * ROW_THREADS, column_group);
+        // Each part is a constant: a compiler need not choose among the words of a group while the kernel runs.
+        add_part(column_group, 0u);
+        add_part(column_group, 1u);
+        add_part(column_group, 2u);
+        add_part(column_group, 3u);
+        add_part(column_group, 4u);
+        add_part(column_group, 5u);
+        add_part(column_group, 6u);
+        add_part(column_group, 7u);
     }
-
-    for (var i = 0u; i < 4u; i++) {
-        let token = first_token + thread_token + 8u * i;
-        if (token < step.rows) {
-            for (var j = 0u; j < 4u; j++) {
-                let row = first_row + thread_row + 16u * j;
-                if (row < ROWS) {
-                    store(token, row, sums[i][j]);
-                }
-            }
-        }
-    }
+    store_sums(row, token);
 }

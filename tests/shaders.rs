@@ -8,8 +8,8 @@ use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
-    Attention, AttentionDecode, AttentionReduce, Embed, GateUp, Head, MatMul, QueryKeyValue, Repack, RmsNorm,
-    RopeAppend, Sample, SiluMul, SubgroupOrder,
+    Arithmetic, Attention, AttentionDecode, AttentionReduce, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue,
+    Repack, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::backend::gpu::tier::Tier;
@@ -67,6 +67,8 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         Attention::variant(dimensions),
         AttentionDecode::variant(dimensions),
         AttentionReduce::variant(dimensions),
+        Quantize::variant(hidden),
+        Quantize::variant(feed_forward),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         RopeAppend::variant(dimensions),
         Sample::variant(),
@@ -85,18 +87,23 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         if !format.is_float() {
             variants.push(Repack::variant(format, [vocabulary, hidden]));
         }
+        let queries = heads * head_dim;
+        let shapes = [
+            ([queries, hidden], [dimensions.qkv_columns(), 0]),
+            ([hidden, queries], [hidden, 0]),
+            ([feed_forward, hidden], [feed_forward, 0]),
+            ([hidden, feed_forward], [hidden, 0]),
+            ([vocabulary - 32, hidden], [vocabulary, 32]),
+        ];
         for epilogue in Epilogue::ALL {
-            for kernel in ["matvec", "small_matmul", "matmul"] {
-                let queries = heads * head_dim;
-                let shapes = [
-                    ([queries, hidden], [dimensions.qkv_columns(), 0]),
-                    ([hidden, queries], [hidden, 0]),
-                    ([feed_forward, hidden], [feed_forward, 0]),
-                    ([hidden, feed_forward], [hidden, 0]),
-                    ([vocabulary - 32, hidden], [vocabulary, 32]),
-                ];
-                variants
-                    .extend(shapes.map(|(weights, output)| MatMul::variant(kernel, format, epilogue, weights, output)));
+            for (weights, output) in shapes {
+                // Those for a token and for a few; those for more, by the tokens of a workgroup.
+                for tokens in [1, 8] {
+                    variants.push(MatMul::variant(Arithmetic::F32, tokens, format, epilogue, weights, output));
+                }
+                for (arithmetic, tokens) in Arithmetic::ALL.into_iter().flat_map(|kind| [16, 64].map(|n| (kind, n))) {
+                    variants.push(MatMul::variant(arithmetic, tokens, format, epilogue, weights, output));
+                }
             }
         }
     }

@@ -1,7 +1,8 @@
-//! `shaders/matvec.wgsl` for one token, `shaders/matmul.wgsl` for more.
+//! `shaders/matvec.wgsl` for one token, `shaders/small_matmul.wgsl` for a few, `shaders/matmul.wgsl` and
+//! `shaders/matmul_packed.wgsl` for more.
 
 use qwisp::backend::gpu::device::MAX_BINDING_BYTES;
-use qwisp::backend::gpu::operations::MatMul;
+use qwisp::backend::gpu::operations::{Arithmetic, MatMul, Quantize, QuantizedRows};
 use qwisp::backend::gpu::shaders::Epilogue;
 use qwisp::backend::gpu::tensor::Tensor;
 use qwisp::generate::Random;
@@ -12,7 +13,7 @@ use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
 use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
-use super::{F32, pass};
+use super::{F32, PACKED, pass};
 
 const PIECE_PAIRS: usize = 1 << 16;
 
@@ -33,6 +34,8 @@ const LONG_BLOCKS: [TensorType; 3] = [TensorType::Q4K, TensorType::Q5K, TensorTy
 struct Problem {
     name: String,
     weights: Tensor,
+    /// `[rows, columns]`.
+    dequantized: Vec<f32>,
     columns: usize,
     input: Vec<f32>,
     bias: Vec<f32>,
@@ -50,29 +53,51 @@ impl Problem {
         max_binding_bytes: u64,
     ) -> Self {
         let matrix = QuantizedMatrix::random(random, format, [rows, columns], Scales::Moderate);
-        let weights = matrix.dequantized();
+        let dequantized = matrix.dequantized();
         let input = normal(random, max_tokens * columns, 1.0);
         Self {
             name: format!("{format:?} [{rows}, {columns}]"),
             weights: matrix.upload(&mut gpu.recorder, max_binding_bytes, PIECE_PAIRS),
             columns,
-            products: input.chunks(columns).flat_map(|token| matvec(&weights, &widen(token))).collect(),
+            products: input.chunks(columns).flat_map(|token| matvec(&dequantized, &widen(token))).collect(),
+            dequantized,
             bias: normal(random, rows, 30.0),
             input,
         }
     }
 
-    /// Computes the first `tokens` into some columns of a wider output, whose other columns have to stay.
+    /// Computes the first `tokens` in every arithmetic.
     fn check(&self, gpu: &mut Gpu, random: &mut Random, epilogue: Epilogue, tokens: usize) {
+        self.check_in(Arithmetic::F32, gpu, random, epilogue, tokens);
+        if MatMul::reads_quantized(self.weights.tensor_type, tokens) {
+            self.check_in(Arithmetic::Packed, gpu, random, epilogue, tokens);
+        }
+    }
+
+    /// Computes the first `tokens` into some columns of a wider output, whose other columns have to stay.
+    fn check_in(&self, arithmetic: Arithmetic, gpu: &mut Gpu, random: &mut Random, epilogue: Epilogue, tokens: usize) {
         let rows = self.weights.rows;
         let (output_columns, output_offset) = (rows + 5, 3);
         let before = normal(random, tokens * output_columns, 30.0);
         let output = gpu.buffer(&before);
         let bias = gpu.buffer(&self.bias);
+        let step = gpu.step(pass(tokens, 7));
+        let input = gpu.buffer(&self.input[..tokens * self.columns]);
+        let quantized_input =
+            (arithmetic == Arithmetic::Packed).then(|| QuantizedRows::allocate(gpu.device(), tokens, self.columns));
+        let products = match &quantized_input {
+            None => self.products[..tokens * rows].to_vec(),
+            Some(output) => {
+                let columns = self.columns;
+                Quantize { step: &step, input: &input, output, tokens, columns }.record(&mut gpu.recorder);
+                self.products_of_quantized(gpu, output, tokens)
+            }
+        };
         MatMul {
-            step: &gpu.step(pass(tokens, 7)),
+            step: &step,
             weights: &self.weights,
-            input: &gpu.buffer(&self.input[..tokens * self.columns]),
+            input: &input,
+            quantized_input: quantized_input.as_ref(),
             output: &output,
             output_columns,
             output_offset,
@@ -83,7 +108,7 @@ impl Problem {
         .record(&mut gpu.recorder);
         let got = gpu.read(&output);
 
-        let case = format!("{}, {epilogue:?}, {tokens} tokens", self.name);
+        let case = format!("{}, {arithmetic:?}, {epilogue:?}, {tokens} tokens", self.name);
         let mut results = Vec::with_capacity(tokens * rows);
         let mut expected = Vec::with_capacity(tokens * rows);
         for token in 0..tokens {
@@ -94,7 +119,7 @@ impl Problem {
             assert_eq!(got[written.end..], before[written.end..], "{case}: columns behind the output");
             results.extend_from_slice(&got[written.clone()]);
             expected.extend((0..rows).map(|row| {
-                let product = self.products[token * rows + row];
+                let product = products[token * rows + row];
                 match epilogue {
                     Epilogue::Store => product,
                     Epilogue::StoreWithBias => product + f64::from(self.bias[row]),
@@ -104,6 +129,23 @@ impl Problem {
         }
         assert_close(&case, &results, &expected, F32);
     }
+
+    /// The products with the input as it was quantised, which are to be exact; and near those with the input itself, where
+    /// there are so many that chance evens out.
+    fn products_of_quantized(&self, gpu: &mut Gpu, rows: &QuantizedRows, tokens: usize) -> Vec<f64> {
+        let quants = gpu.read(&rows.quants);
+        let quants = quants.iter().flat_map(|word| word.to_le_bytes()).map(|byte| f64::from(byte as i8));
+        let scales = gpu.read(&rows.scales);
+        let input: Vec<f64> = quants.enumerate().map(|(i, quant)| quant * f64::from(scales[i / 16 * 2])).collect();
+        let products: Vec<f64> =
+            input.chunks(self.columns).flat_map(|token| matvec(&self.dequantized, token)).collect();
+        let expected = &self.products[..tokens * self.weights.rows];
+        if expected.len() >= 1024 {
+            let rounded: Vec<f32> = products.iter().map(|&product| product as f32).collect();
+            assert_close(&format!("{}, quantised, {tokens} tokens", self.name), &rounded, expected, PACKED);
+        }
+        products
+    }
 }
 
 #[test]
@@ -111,15 +153,21 @@ fn small_products_are_right_in_every_format_with_every_epilogue_for_any_tokens()
     let mut gpu = Gpu::open();
     let mut random = Random::new(1);
     // One block; fewer rows than a workgroup has; odd rows, more than a workgroup has.
-    let short = [[1, 32], [3, 64], [67, 96]];
-    let long = [[1, 256], [3, 512], [67, 768]];
+    let short = [[1, 32], [3, 64], [131, 96]];
+    let long = [[1, 256], [3, 512], [131, 768]];
+    // Kernels for many tokens take long to compile, so each shape comes to one or two of their tiles, of 16 and of 64
+    // tokens, with one epilogue.
+    let many_tokens = [&[9, 16][..], &[49, 64], &[17, 33, 64]];
     for (formats, shapes) in [(&SHORT_BLOCKS[..], short), (&LONG_BLOCKS[..], long)] {
-        for (&format, shape) in formats.iter().flat_map(|format| shapes.map(|shape| (format, shape))) {
-            let problem = Problem::random(&mut gpu, &mut random, format, shape, 64, MAX_BINDING_BYTES);
+        for (&format, case) in formats.iter().flat_map(|format| [0, 1, 2].map(|case| (format, case))) {
+            let problem = Problem::random(&mut gpu, &mut random, format, shapes[case], 64, MAX_BINDING_BYTES);
             for epilogue in Epilogue::ALL {
-                for tokens in [1, 2, 3, 31, 32, 33, 64] {
+                for tokens in [1, 2, 3, 8] {
                     problem.check(&mut gpu, &mut random, epilogue, tokens);
                 }
+            }
+            for &tokens in many_tokens[case] {
+                problem.check(&mut gpu, &mut random, Epilogue::ALL[case], tokens);
             }
         }
     }
@@ -156,6 +204,36 @@ fn a_matrix_in_shards_gives_the_same_as_in_one_piece() {
             problem.check(&mut gpu, &mut random, Epilogue::Store, tokens);
             problem.check(&mut gpu, &mut random, Epilogue::AddToResidual, tokens);
         }
+    }
+}
+
+#[test]
+fn products_for_more_tokens_than_a_workgroup_computes_are_right() {
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(5);
+    for format in [TensorType::Q5_0, TensorType::Q4K, TensorType::Q6K, TensorType::F16] {
+        let problem = Problem::random(&mut gpu, &mut random, format, [75, 512], 131, MAX_BINDING_BYTES);
+        for tokens in [65, 128, 131] {
+            problem.check(&mut gpu, &mut random, Epilogue::AddToResidual, tokens);
+        }
+    }
+}
+
+/// Some columns of a Qwen's activations are thousands of times as large as the others.
+#[test]
+fn outliers_do_not_spoil_a_product() {
+    let mut gpu = Gpu::open();
+    let mut random = Random::new(6);
+    for format in [TensorType::Q5_0, TensorType::Q4K, TensorType::Q6K, TensorType::Q8_0] {
+        let mut problem = Problem::random(&mut gpu, &mut random, format, [96, 1536], 20, MAX_BINDING_BYTES);
+        for token in problem.input.chunks_mut(1536) {
+            token[3] *= 20_000.0;
+            token[700] *= -3_000.0;
+            token[1024..1100].fill(0.0);
+        }
+        problem.products =
+            problem.input.chunks(1536).flat_map(|token| matvec(&problem.dequantized, &widen(token))).collect();
+        problem.check(&mut gpu, &mut random, Epilogue::Store, 20);
     }
 }
 

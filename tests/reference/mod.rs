@@ -5,6 +5,7 @@
 pub(crate) mod attention;
 pub(crate) mod attention_reduce;
 pub(crate) mod matmul;
+pub(crate) mod quantize;
 pub(crate) mod qwen2;
 pub(crate) mod rms_norm;
 pub(crate) mod rope_append;

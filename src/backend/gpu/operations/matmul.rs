@@ -1,7 +1,9 @@
-//! Products with a quantised matrix: `shaders/matvec.wgsl` for one token, `shaders/small_matmul.wgsl` for a few,
-//! `shaders/matmul.wgsl` for more.
+//! Products with a quantised matrix: `shaders/matvec.wgsl` for one token, `shaders/small_matmul.wgsl` for a few; for more,
+//! `shaders/matmul.wgsl` or, of bytes, `shaders/matmul_packed.wgsl`.
 
 use super::lanes::Lanes;
+use super::quantize::QuantizedRows;
+use super::register_tile::RegisterTile;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::{Epilogue, Variant};
 use crate::backend::gpu::tensor::{Shard, Tensor};
@@ -9,10 +11,21 @@ use crate::gguf::TensorType;
 
 /// The most tokens that `small_matmul.wgsl` computes.
 const SMALL_TOKENS: usize = 8;
-/// Weight rows that a workgroup of `matmul.wgsl` computes.
-const MATMUL_ROWS: usize = 64;
-/// Tokens that a workgroup of `matmul.wgsl` computes.
-const MATMUL_TOKENS: usize = 32;
+
+/// In what numbers the products for more than a few tokens are made. Sums are f32 in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// In f32.
+    F32,
+    /// In bytes, four products an instruction. Right for GPUs that have this instruction; where it is emulated it is no
+    /// faster than f32. Weights that are floats have no bytes: theirs are in f32.
+    Packed,
+}
+
+impl Arithmetic {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::F32, Self::Packed];
+}
 
 /// output = weights · input, for each token, with an epilogue.
 pub struct MatMul<'a> {
@@ -22,6 +35,8 @@ pub struct MatMul<'a> {
     pub weights: &'a Tensor,
     /// f32 `[tokens, columns]`.
     pub input: &'a wgpu::Buffer,
+    /// The same, quantised, if the product is to be made in [`Arithmetic::Packed`].
+    pub quantized_input: Option<&'a QuantizedRows>,
     /// f32 `[tokens, output_columns]`, of which `rows` columns from `output_offset` on are written.
     pub output: &'a wgpu::Buffer,
     /// Width of an output row.
@@ -39,22 +54,31 @@ pub struct MatMul<'a> {
 impl MatMul<'_> {
     /// Appends one dispatch for each shard of the weights.
     pub fn record(&self, recorder: &mut Recorder) {
+        let quantized = self.quantized_input.filter(|_| Self::reads_quantized(self.weights.tensor_type, self.tokens));
         for shard in &self.weights.shards {
-            let mut buffers = vec![(1, &shard.buffer), (2, self.input), (3, self.output)];
+            let mut buffers = vec![(1, &shard.buffer), (3, self.output)];
+            match quantized {
+                Some(rows) => buffers.extend([(2, &rows.quants), (5, &rows.scales)]),
+                None => buffers.push((2, self.input)),
+            }
             buffers.extend(self.bias.map(|bias| (4, bias)));
-            let multiply_adds = (shard.rows * self.weights.columns) as u64 * self.tokens as u64;
-            let lanes = Lanes::for_layer(self.weights.columns);
-            let (kernel, workgroups) = match self.tokens {
-                1 => ("matvec", [lanes.workgroups(shard.rows), 1, 1]),
-                ..=SMALL_TOKENS => ("small_matmul", [lanes.workgroups(shard.rows), 1, 1]),
-                _ => ("matmul", [shard.rows.div_ceil(MATMUL_ROWS), self.tokens.div_ceil(MATMUL_TOKENS), 1]),
-            };
             if self.tokens > 1 {
                 buffers.push((0, self.step));
             }
+            let multiply_adds = (shard.rows * self.weights.columns) as u64 * self.tokens as u64;
+            let workgroups = match self.tokens {
+                ..=SMALL_TOKENS => [Lanes::for_layer(self.weights.columns).workgroups(shard.rows), 1, 1],
+                tokens => RegisterTile::for_tokens(tokens).workgroups(shard.rows, tokens),
+            };
             recorder.count_weight_bytes(shard.buffer.size() * workgroups[1] as u64);
-            recorder.dispatch(&self.shard_variant(kernel, shard), &buffers, workgroups, multiply_adds);
+            recorder.dispatch(&self.shard_variant(shard), &buffers, workgroups, multiply_adds);
         }
+    }
+
+    /// Whether the product of such weights with so many tokens reads [`quantized_input`](Self::quantized_input), when there
+    /// is one.
+    pub fn reads_quantized(format: TensorType, tokens: usize) -> bool {
+        tokens > SMALL_TOKENS && !format.is_float()
     }
 
     /// The most rows of one shard: a dispatch has a limited number of workgroups.
@@ -62,9 +86,10 @@ impl MatMul<'_> {
         limits.max_compute_workgroups_per_dimension as usize * Lanes::MIN_LAYER_ROWS
     }
 
-    fn shard_variant(&self, kernel: &'static str, shard: &Shard) -> Variant {
+    fn shard_variant(&self, shard: &Shard) -> Variant {
         Self::variant(
-            kernel,
+            if self.quantized_input.is_some() { Arithmetic::Packed } else { Arithmetic::F32 },
+            self.tokens,
             self.weights.tensor_type,
             self.epilogue,
             [shard.rows, self.weights.columns],
@@ -72,9 +97,10 @@ impl MatMul<'_> {
         )
     }
 
-    /// The kernel, `"matvec"`, `"small_matmul"` or `"matmul"`, for `[rows, columns]` weights that write to `[columns, offset]` of an output.
+    /// The kernel for so many tokens and `[rows, columns]` weights that writes to `[columns, offset]` of an output.
     pub fn variant(
-        kernel: &'static str,
+        arithmetic: Arithmetic,
+        tokens: usize,
         format: TensorType,
         epilogue: Epilogue,
         [rows, columns]: [usize; 2],
@@ -86,8 +112,16 @@ impl MatMul<'_> {
             ("OUTPUT_COLUMNS", output_columns.into()),
             ("OUTPUT_OFFSET", output_offset.into()),
         ];
-        if kernel != "matmul" {
+        let kernel = match tokens {
+            1 => "matvec",
+            ..=SMALL_TOKENS => "small_matmul",
+            _ if arithmetic == Arithmetic::Packed && Self::reads_quantized(format, tokens) => "matmul_packed",
+            _ => "matmul",
+        };
+        if tokens <= SMALL_TOKENS {
             constants.extend(Lanes::for_layer(columns).constants());
+        } else {
+            constants.extend(RegisterTile::for_tokens(tokens).constants());
         }
         if kernel == "small_matmul" {
             constants.push(("TOKENS", SMALL_TOKENS.into()));
