@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
-use qwisp::backend::gpu::operations::{Attention, Embed, MatMul, Repack, RmsNorm, RopeAppend, SiluMul};
+use qwisp::backend::gpu::operations::{Attention, Copy, Embed, MatMul, Repack, RmsNorm, RopeAppend, SiluMul};
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::gguf::TensorType;
 
@@ -53,6 +53,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
     let &Dimensions { hidden, feed_forward, heads, head_dim, vocabulary, .. } = dimensions;
     let mut variants = vec![
         Attention::variant(dimensions),
+        Copy::variant(1 << 22),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         RopeAppend::variant(dimensions),
         SiluMul::variant(feed_forward),

@@ -132,6 +132,8 @@ pub trait Backend {
 /// What was asked of a device: exact on any machine, so that a design can be judged where speed can't be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
+    /// Tokens that passes were begun for.
+    pub tokens: u64,
     /// Kernels started.
     pub dispatches: u64,
     /// Compute passes begun.
@@ -144,6 +146,8 @@ pub struct Counters {
     pub bytes_read: u64,
     /// Bind groups made; those used again don't count.
     pub bind_groups_created: u64,
+    /// Bytes of weights that the started kernels read.
+    pub weight_bytes_read: u64,
 }
 
 impl std::ops::Sub for Counters {
@@ -152,12 +156,14 @@ impl std::ops::Sub for Counters {
     /// What was asked between two readings.
     fn sub(self, earlier: Self) -> Self {
         Self {
+            tokens: self.tokens - earlier.tokens,
             dispatches: self.dispatches - earlier.dispatches,
             passes: self.passes - earlier.passes,
             submits: self.submits - earlier.submits,
             bytes_written: self.bytes_written - earlier.bytes_written,
             bytes_read: self.bytes_read - earlier.bytes_read,
             bind_groups_created: self.bind_groups_created - earlier.bind_groups_created,
+            weight_bytes_read: self.weight_bytes_read - earlier.weight_bytes_read,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! such values stay far below, and that a single wrong weight of a matrix exceeds.
 
 mod attention;
+mod copy;
 mod embed;
 mod matmul;
 mod rms_norm;

@@ -4,6 +4,7 @@
 //! beyond core WebGPU is used.
 
 mod adapter_info;
+pub mod bandwidth;
 pub mod device;
 pub mod operations;
 pub mod recorder;
@@ -260,6 +261,7 @@ impl Backend for GpuBackend {
         // The pass before still reads what is written here.
         self.recorder.submit();
         self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
+        self.recorder.count_tokens(tokens.len());
         self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
         self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
     }

@@ -125,6 +125,11 @@ impl Recorder {
         self.counters.submits += 1;
     }
 
+    /// Notes that a pass over so many tokens begins.
+    pub fn count_tokens(&mut self, tokens: usize) {
+        self.counters.tokens += tokens as u64;
+    }
+
     /// Writes small values from the host, before whatever is submitted next.
     pub fn write(&mut self, buffer: &wgpu::Buffer, bytes: &[u8]) {
         self.device.queue.write_buffer(buffer, 0, bytes);

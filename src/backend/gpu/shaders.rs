@@ -15,7 +15,11 @@ macro_rules! sources {
     };
 }
 
-sources!(KERNELS, "", ["attention", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "silu_mul"]);
+sources!(
+    KERNELS,
+    "",
+    ["attention", "copy", "embed", "matmul", "matvec", "repack", "rms_norm", "rope_append", "silu_mul"]
+);
 sources!(
     SHARED,
     "shared/",

@@ -4,6 +4,7 @@
 //! [`Recorder`](super::recorder::Recorder). Shapes stand beside the fields.
 
 mod attention;
+mod copy;
 mod embed;
 mod matmul;
 mod repack;
@@ -12,6 +13,7 @@ mod rope_append;
 mod silu_mul;
 
 pub use attention::Attention;
+pub use copy::Copy;
 pub use embed::Embed;
 pub use matmul::MatMul;
 pub use repack::{Piece, Repack};
