@@ -2,10 +2,12 @@
 //!
 //! ```sh
 //! cargo run --release --example bench -- --model FILE [--prompts 64,256,1024] [--generate 32] [--runs 3] [--tier auto]
+//!     [--patience 360]
 //! ```
 //! For each length of prompt: `runs` answers of `generate` tokens, the likeliest ones, to a prompt of exactly so many
 //! tokens, of which none is in the KV cache. An answer that ends early counts with the tokens it has. The medians of
-//! the runs are given, and the counters of the last one. `scripts/bench.mjs` makes a table of it, together with the
+//! the runs are given, and the counters of the last one. `patience` is how many seconds one length may take: a slow device
+//! gets fewer runs, and not the lengths of which even one would take longer; `notes` say so. `scripts/bench.mjs` makes a table of it, together with the
 //! same measured in a browser by `www/bench/measure.js`.
 
 mod common;
@@ -18,7 +20,7 @@ use pollster::block_on;
 use qwisp::backend::Counters;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::bandwidth::measure_bandwidth;
-use qwisp::engine::{ChatOptions, Engine, Reply};
+use qwisp::engine::{ChatOptions, Engine, Reply, ReplyCounters};
 use qwisp::generate::Sampling;
 use qwisp::text::{Message, Role};
 use serde_json::{Value, json};
@@ -42,11 +44,21 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // Compiles what has not been compiled yet.
     answer(&mut engine, OPENING, arguments.generate.min(2))?;
-    let lengths = arguments
-        .prompts
-        .iter()
-        .map(|&prompt_tokens| measure(&mut engine, prompt_tokens, &arguments))
-        .collect::<Result<Vec<Value>, _>>()?;
+    let mut measured: Vec<Length> = Vec::new();
+    let mut notes = Vec::new();
+    for &prompt_tokens in &arguments.prompts {
+        let expected = measured.last().map_or(0.0, |before| before.expected_seconds(prompt_tokens, arguments.generate));
+        if expected > arguments.patience {
+            notes.push(format!("A prompt of {prompt_tokens} was left out: one run would take about {expected:.0} s."));
+            continue;
+        }
+        let length = measure(&mut engine, prompt_tokens, &arguments)?;
+        if length.runs < arguments.runs {
+            notes
+                .push(format!("A prompt of {prompt_tokens} was measured {} of {} times.", length.runs, arguments.runs));
+        }
+        measured.push(length);
+    }
 
     let report = json!({
         "model": engine.model().config.name,
@@ -54,41 +66,87 @@ fn main() -> Result<(), Box<dyn Error>> {
         "tier": "core",
         "loadMs": load_ms,
         "bandwidth": bandwidth,
-        "lengths": lengths,
+        "lengths": measured.iter().map(Length::to_json).collect::<Vec<_>>(),
+        "notes": notes,
     });
     println!("{report}");
     Ok(())
 }
 
-/// Runs one length of prompt as often as wanted.
+/// What the runs of one length of prompt gave.
+struct Length {
+    prompt_tokens: usize,
+    /// Of the last run.
+    completion_tokens: usize,
+    runs: usize,
+    /// Median, in tokens per second.
+    prefill: f64,
+    /// Median, in tokens per second.
+    decode: f64,
+    /// Of the last run.
+    counters: ReplyCounters,
+}
+
+impl Length {
+    /// How long a run of another length will take, in seconds.
+    fn expected_seconds(&self, prompt_tokens: usize, generate: usize) -> f64 {
+        let decode_seconds = if self.decode > 0.0 { generate as f64 / self.decode } else { 0.0 };
+        prompt_tokens as f64 / self.prefill + decode_seconds
+    }
+
+    fn to_json(&self) -> Value {
+        json!({
+            "promptTokens": self.prompt_tokens,
+            "completionTokens": self.completion_tokens,
+            "runs": self.runs,
+            "prefill": self.prefill,
+            "decode": self.decode,
+            "counters": {
+                "prefill": counters_json(self.counters.prefill),
+                "decode": counters_json(self.counters.decode),
+            },
+        })
+    }
+}
+
+/// Runs one length of prompt as often as wanted, but not past the patience.
 fn measure(
     engine: &mut Engine<GpuBackend>,
     prompt_tokens: usize,
     arguments: &Arguments,
-) -> Result<Value, Box<dyn Error>> {
+) -> Result<Length, Box<dyn Error>> {
     let text = prompt_of(engine, prompt_tokens)?;
+    let started = Instant::now();
     let mut replies = Vec::new();
-    for run in 1..=arguments.runs {
+    while replies.len() < arguments.runs && has_time(started, replies.len(), arguments.patience) {
         let reply = answer(engine, &text, arguments.generate)?;
         if (reply.usage.prompt_tokens, reply.usage.cached_tokens) != (prompt_tokens, 0) {
             return Err(format!("the prompt was not computed as a whole: {:?}", reply.usage).into());
         }
         eprintln!(
-            "prompt of {prompt_tokens}, run {run} of {}: prefill {:.2} tok/s, decode {:.2} tok/s",
-            arguments.runs, reply.timings.prefill_tokens_per_second, reply.timings.decode_tokens_per_second
+            "prompt of {prompt_tokens}, run {} of {}: prefill {:.2} tok/s, decode {:.2} tok/s",
+            replies.len() + 1,
+            arguments.runs,
+            reply.timings.prefill_tokens_per_second,
+            reply.timings.decode_tokens_per_second
         );
         replies.push(reply);
     }
     let median_of = |rate: fn(&Reply) -> f64| median(replies.iter().map(rate).collect());
-    let counters = engine.counters();
-    Ok(json!({
-        "promptTokens": prompt_tokens,
-        "completionTokens": replies.last().map_or(0, |reply| reply.usage.completion_tokens),
-        "runs": replies.len(),
-        "prefill": median_of(|reply| reply.timings.prefill_tokens_per_second),
-        "decode": median_of(|reply| reply.timings.decode_tokens_per_second),
-        "counters": { "prefill": counters_json(counters.prefill), "decode": counters_json(counters.decode) },
-    }))
+    Ok(Length {
+        prompt_tokens,
+        completion_tokens: replies.last().map_or(0, |reply| reply.usage.completion_tokens),
+        runs: replies.len(),
+        prefill: median_of(|reply| reply.timings.prefill_tokens_per_second),
+        decode: median_of(|reply| reply.timings.decode_tokens_per_second),
+        counters: engine.counters(),
+    })
+}
+
+/// Whether one more run, as long as those before, ends within `patience` seconds. The first is always made.
+fn has_time(started: Instant, runs: usize, patience: f64) -> bool {
+    let spent = started.elapsed().as_secs_f64();
+    runs == 0 || spent + spent / runs as f64 <= patience
 }
 
 /// Answers a prompt of which nothing is in the KV cache.
@@ -150,11 +208,14 @@ struct Arguments {
     /// Tokens of an answer.
     generate: usize,
     runs: usize,
+    /// Seconds that one length may take.
+    patience: f64,
 }
 
 impl Arguments {
     fn parse() -> Result<Self, Box<dyn Error>> {
-        let mut parsed = Self { model: PathBuf::new(), prompts: vec![64, 256, 1024], generate: 32, runs: 3 };
+        let mut parsed =
+            Self { model: PathBuf::new(), prompts: vec![64, 256, 1024], generate: 32, runs: 3, patience: 360.0 };
         let mut words = std::env::args().skip(1);
         while let Some(name) = words.next() {
             let value = words.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -163,6 +224,7 @@ impl Arguments {
                 "--prompts" => parsed.prompts = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
                 "--generate" => parsed.generate = value.parse()?,
                 "--runs" => parsed.runs = value.parse()?,
+                "--patience" => parsed.patience = value.parse()?,
                 "--tier" if matches!(value.as_str(), "auto" | "core") => {}
                 "--tier" => return Err(format!("there is no tier {value}").into()),
                 _ => return Err(format!("there is no option {name}").into()),
