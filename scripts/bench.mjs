@@ -117,8 +117,8 @@ async function main() {
 
   const minutes = ((performance.now() - started) / 60_000).toFixed(0);
   const facts = [...describeMachine(), ...describeTargets(results), ...describeMethod(options, minutes)];
-  console.log(table(results, plan.prompts));
-  console.log(`\n${[...facts, ...notes].map((line) => `- ${line}`).join("\n")}`);
+  if (Object.keys(results).length > 0) console.log(`${table(results, plan.prompts)}\n`);
+  console.log(`${[...facts, ...notes].map((line) => `- ${line}`).join("\n")}`);
   if (options.out) {
     const all = { model: basename(options.modelPath), plan, facts, notes, results };
     await writeFile(options.out, `${JSON.stringify(all, null, 2)}\n`);
@@ -143,7 +143,7 @@ function describeTargets({ native, chromium, baseline, wllama }) {
 function describeMethod({ modelPath, plan: { generate, runs } }, minutes) {
   return [
     `Model: ${basename(modelPath)}; ${generate} tokens generated greedily; nothing of a prompt is in the KV cache`,
-    `Speeds and loads are medians of ${runs} runs unless noted, wllama's loads single; in all it took ${minutes} minutes`,
+    `Speeds and loads are medians of ${runs} runs unless noted, wllama's loads single; in all it took ${minutes} min`,
     "Ratios say how many times better Chromium is, also where less is better. Costs of a token are those at the shortest prompt",
   ];
 }
