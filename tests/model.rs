@@ -202,9 +202,8 @@ fn a_decoded_token_is_one_pass_and_one_submission() {
     for token in 0..20 {
         let before = generator.counters();
         block_on(generator.next_token()).and_then(|token| generator.advance(token)).expect("there is room");
-        let Counters { tokens, dispatches, passes, submits, bytes_read, bytes_written, bind_groups_created, .. } =
+        let Counters { dispatches, passes, submits, bytes_read, bytes_written, bind_groups_created, .. } =
             generator.counters() - before;
-        assert_eq!(tokens, 1, "token {token}");
         // Embedding, norm and head; norm, three projections, rotation, attention and its output, norm, gate, up, their
         // product and down in each layer.
         assert_eq!(dispatches, 3 + 12 * tiny.layers as u64, "token {token}");

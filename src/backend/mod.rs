@@ -132,7 +132,7 @@ pub trait Backend {
 /// What was asked of a device: exact on any machine, so that a design can be judged where speed can't be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Tokens that passes were begun for.
+    /// Tokens computed.
     pub tokens: u64,
     /// Kernels started.
     pub dispatches: u64,
@@ -146,7 +146,7 @@ pub struct Counters {
     pub bytes_read: u64,
     /// Bind groups made; those used again don't count.
     pub bind_groups_created: u64,
-    /// Bytes of weights that the started kernels read.
+    /// Bytes of weights that kernels read, as often as they do.
     pub weight_bytes_read: u64,
 }
 

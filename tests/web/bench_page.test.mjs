@@ -129,8 +129,11 @@ describe("the benchmark page", { timeout: 4 * TIMEOUT_MS }, () => {
       assert.deepEqual(Object.keys(phase).toSorted(), COUNTER_NAMES.toSorted());
       for (const value of Object.values(phase)) assert.ok(Number.isInteger(value) && value >= 0, `${value}`);
     }
-    assert.equal(prefill.tokens, result.usage.promptTokens);
-    assert.ok(decode.tokens >= result.usage.completionTokens - 1, `${decode.tokens} tokens were computed`);
+    // The last token needs no computing; the device may be ahead of what was asked of it, but not by much.
+    const { promptTokens, completionTokens } = result.usage;
+    const [needed, computed] = [promptTokens + completionTokens - 1, prefill.tokens + decode.tokens];
+    assert.ok(prefill.tokens >= promptTokens, `${prefill.tokens} of ${promptTokens} tokens were computed`);
+    assert.ok(computed >= needed && computed <= needed + 8, `${computed} tokens were computed for ${needed}`);
     // Every weight but the embedding's is read for every token, and no weight twice.
     const { weightsBytes } = info.memory;
     const weightsOfToken = decode.weightBytesRead / decode.tokens;

@@ -260,8 +260,8 @@ impl Backend for GpuBackend {
     fn begin(&mut self, tokens: &[u32], position: usize) {
         // The pass before still reads what is written here.
         self.recorder.submit();
-        self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
         self.recorder.count_tokens(tokens.len());
+        self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
         self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
         self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
     }

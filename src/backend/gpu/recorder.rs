@@ -57,6 +57,11 @@ impl Recorder {
         self.counters
     }
 
+    /// Takes note of tokens that the work being recorded computes.
+    pub(super) fn count_tokens(&mut self, tokens: usize) {
+        self.counters.tokens += tokens as u64;
+    }
+
     /// Appends a launch of `variant` over `workgroups` workgroups, with `buffers` as pairs of binding and buffer.
     /// `multiply_adds` estimates its work, by which submissions are cut.
     pub fn dispatch(
@@ -123,11 +128,6 @@ impl Recorder {
     fn hand_over(&mut self, encoder: wgpu::CommandEncoder) {
         self.device.queue.submit([encoder.finish()]);
         self.counters.submits += 1;
-    }
-
-    /// Notes that a pass over so many tokens begins.
-    pub fn count_tokens(&mut self, tokens: usize) {
-        self.counters.tokens += tokens as u64;
     }
 
     /// Writes small values from the host, before whatever is submitted next.
