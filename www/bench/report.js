@@ -19,7 +19,7 @@ import { formatBytes, formatDuration } from "../app/format.js";
  */
 
 /** The columns of `lengthRows`. */
-export const LENGTH_COLUMNS = ["Prompt", "Prefill tok/s", "Decode tok/s", "Of bandwidth", "Runs"];
+export const LENGTH_COLUMNS = ["Prompt", "Prefill tok/s", "Decode tok/s", "Bandwidth", "Runs"];
 
 /**
  * The speeds, a row for each length of prompt.
