@@ -10,7 +10,10 @@ LONG_CONTEXT ?=
 # Tools that setup builds for this project come first; rustup's folder may not be on a fresh machine's PATH yet.
 export PATH := $(CURDIR)/.tools/bin:$(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help serve build test check format verify-model verify-browser setup-build setup-tests model clean
+# An option of `make bench` that is set, by a variable of the same name in capitals, as words for its script.
+bench_option = $(if $($(shell echo $(1) | tr a-z A-Z)),--$(1) "$($(shell echo $(1) | tr a-z A-Z))")
+
+.PHONY: help serve build test check format verify-model verify-browser bench setup-build setup-tests model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +40,10 @@ verify-model: model ## Compare the engine, on Vulkan, with reference answers: MO
 
 verify-browser: build setup-tests model ## Let the real model answer in Chromium, also from IndexedDB: MODEL=, GOLDEN=
 	node scripts/verify_browser.mjs --model "$(MODEL)" --golden "$(GOLDEN)"
+
+bench: build setup-tests model ## Measure speed, loading, memory, costs: PROMPTS=, GENERATE=, RUNS=, TARGETS=, BASELINE=older/dist
+	@node scripts/bench.mjs --model "$(MODEL)" $(foreach option,prompts generate runs targets tier patience timeout \
+		baseline out,$(call bench_option,$(option)))
 
 setup-build:
 	@scripts/setup_build.sh

@@ -8,8 +8,8 @@ use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
-    Arithmetic, Attention, AttentionDecode, AttentionReduce, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue,
-    Repack, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder,
+    Arithmetic, Attention, AttentionDecode, AttentionReduce, Copy, Embed, GateUp, Head, MatMul, Quantize,
+    QueryKeyValue, Repack, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::backend::gpu::tier::Tier;
@@ -69,6 +69,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         AttentionReduce::variant(dimensions),
         Quantize::variant(hidden),
         Quantize::variant(feed_forward),
+        Copy::variant(1 << 22),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         RopeAppend::variant(dimensions),
         Sample::variant(),

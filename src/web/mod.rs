@@ -15,6 +15,7 @@ use web_sys::AbortSignal;
 use self::convert::{from_js, to_js, to_js_error};
 use crate::backend::Counters;
 use crate::backend::gpu::GpuBackend;
+use crate::backend::gpu::bandwidth::measure_bandwidth;
 use crate::backend::gpu::device::Device;
 use crate::engine::{ChatOptions, Engine};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,6 +39,7 @@ struct Options {
     url: String,
     sha256: Option<String>,
     backend: String,
+    tier: String,
     context_length: Option<usize>,
     cache: bool,
 }
@@ -49,6 +51,7 @@ struct Info {
     model: ModelInfo,
     backend: &'static str,
     adapter: String,
+    tier: &'static str,
     memory: MemoryInfo,
     stored: bool,
 }
@@ -75,18 +78,29 @@ struct MemoryInfo {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CountersInfo {
+    tokens: u64,
     dispatches: u64,
     passes: u64,
     submits: u64,
     bytes_written: u64,
     bytes_read: u64,
     bind_groups_created: u64,
+    weight_bytes_read: u64,
 }
 
 impl From<Counters> for CountersInfo {
     fn from(counters: Counters) -> Self {
-        let Counters { dispatches, passes, submits, bytes_written, bytes_read, bind_groups_created } = counters;
-        Self { dispatches, passes, submits, bytes_written, bytes_read, bind_groups_created }
+        let Counters {
+            tokens,
+            dispatches,
+            passes,
+            submits,
+            bytes_written,
+            bytes_read,
+            bind_groups_created,
+            weight_bytes_read,
+        } = counters;
+        Self { tokens, dispatches, passes, submits, bytes_written, bytes_read, bind_groups_created, weight_bytes_read }
     }
 }
 
@@ -104,7 +118,7 @@ pub fn set_panic_handler(callback: Function) {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model. `options`: `{ url, sha256?, backend, contextLength?, cache }`; `on_progress` gets the
+    /// Loads a model. `options`: `{ url, sha256?, backend, tier, contextLength?, cache }`; `on_progress` gets the
     /// [`Progress`](crate::load::Progress) after each record.
     pub async fn load(
         options: JsValue,
@@ -159,6 +173,11 @@ impl WasmEngine {
         let info = ReplyCountersInfo { prefill: counters.prefill.into(), decode: counters.decode.into() };
         to_js(&info).map_err(to_js_error)
     }
+
+    /// Bytes per second that the GPU can copy: [`measure_bandwidth`].
+    pub async fn measure_bandwidth(&self) -> std::result::Result<f64, JsValue> {
+        measure_bandwidth(self.engine.model().backend().device()).await.map_err(to_js_error)
+    }
 }
 
 impl WasmEngine {
@@ -170,7 +189,7 @@ impl WasmEngine {
                 .got(format!("\"{}\"", options.backend))
                 .expected("\"auto\" or \"webgpu\""));
         }
-        let device = Device::open(None).await?;
+        let device = Device::open(Some(options.tier.as_str()).filter(|tier| *tier != "auto")).await?;
         // A browser that refuses to store anything can still chat.
         let store = if options.cache { IndexedDb::open().await.ok() } else { None };
         let load_options = LoadOptions { sha256: options.sha256, context_length: options.context_length };
@@ -199,6 +218,7 @@ impl WasmEngine {
             },
             backend: "webgpu",
             adapter: loaded.engine.model().backend().device().adapter_name.clone(),
+            tier: loaded.engine.model().backend().device().tier.name(),
             memory: MemoryInfo {
                 weights_bytes: loaded.weights_bytes,
                 kv_cache_bytes: dimensions.kv_cache_bytes(),

@@ -6,6 +6,7 @@
 mod attention;
 mod attention_decode;
 mod attention_reduce;
+mod copy;
 mod embed;
 mod matmul;
 mod quantize;

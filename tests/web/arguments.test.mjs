@@ -28,6 +28,7 @@ describe("the options of Engine.load", () => {
       model: "a.gguf",
       sha256: "0aF".repeat(21) + "0",
       backend: "auto",
+      tier: "core",
       contextLength: 2,
       cache: false,
     };
@@ -44,6 +45,11 @@ describe("the options of Engine.load", () => {
   refuses("an unknown name", () => checkLoadOptions({ modle: "a.gguf" }), /one of model, sha256.*, got "modle"/);
   refuses("a short hash", () => checkLoadOptions({ sha256: "0".repeat(63) }), /sha256: expected 64 hexadecimal digits/);
   refuses("a hash that is none", () => checkLoadOptions({ sha256: "g".repeat(64) }), /64 hexadecimal digits/);
+  refuses(
+    "an unknown tier",
+    () => checkLoadOptions({ tier: "cuda" }),
+    /tier: expected one of auto, core.*, got "cuda"/,
+  );
   refuses("a signal that is none", () => checkLoadOptions({ signal: {} }), /signal: expected an AbortSignal/);
 });
 

@@ -6,13 +6,14 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
   const engine = await Engine.load({
     model: file,
     backend: "auto",
+    tier: "auto",
     contextLength: 4096,
     cache: true,
     onProgress: ({ phase, loadedBytes, totalBytes, fromCache }) =>
       console.log(phase, loadedBytes / totalBytes, fromCache),
     signal,
   });
-  console.log(engine.info.model.name, engine.info.memory.wasmBytes);
+  console.log(engine.info.model.name, engine.info.memory.wasmBytes, engine.info.tier);
 
   const reply = engine.chat([{ role: "user", content: "Hello" }], {
     maxTokens: 10,
@@ -36,6 +37,8 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
   const ids: Uint32Array = await engine.tokenize("text", { special: false });
   const scores = await engine.score(ids, { from: 1, topK: 5, signal });
   console.log(scores[0].top[0].logprob, await engine.detokenize(ids));
+  const { prefill, decode } = await engine.counters();
+  console.log(prefill.tokens, decode.weightBytesRead / (await engine.measureBandwidth()));
   await engine.unload();
   return streamed;
 }

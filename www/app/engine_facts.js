@@ -15,11 +15,11 @@ export class EngineFacts {
    * @param {string} modelName
    * @param {import("../qwisp.js").EngineInfo} info
    */
-  show(modelName, { backend, adapter, model }) {
+  show(modelName, { backend, adapter, tier, model }) {
     this.#backend = BACKEND_NAMES[backend];
     this.#model.textContent = modelName;
     this.#speed.textContent = this.#backend;
-    this.#box.title = [model.quantization, `context of ${model.contextLength} tokens`, adapter]
+    this.#box.title = [model.quantization, `context of ${model.contextLength} tokens`, adapter, `tier ${tier}`]
       .filter(Boolean)
       .join(" · ");
     this.#box.hidden = false;

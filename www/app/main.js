@@ -60,6 +60,7 @@ async function runPage() {
       const engine = await Engine.load({
         model: choice.model,
         backend: options.backend,
+        tier: options.tier,
         contextLength: options.contextLength,
         onProgress: (progress) => loadingView.update(progress),
         signal: loading.signal,

@@ -3,6 +3,7 @@
  *
  * - `model`: address of a GGUF (absolute or relative to the page) or an id from models.json; offered first
  * - `backend`: `auto` (default) or `webgpu`
+ * - `tier`: which features of the GPU to use: `auto` (default), `core`, `f16`, `packed` or `subgroups`
  * - `context`: tokens that prompt and answer share
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
  * - `system`: system prompt of every chat
@@ -11,12 +12,15 @@
  * @typedef {object} PageOptions
  * @property {string | null} model
  * @property {"auto" | "webgpu"} backend
+ * @property {import("../qwisp.js").Tier} tier
  * @property {number | undefined} contextLength
  * @property {boolean} autoload
  * @property {string | null} system
  * @property {import("../qwisp.js").ChatOptions} generation
  */
 import { QwispError } from "../qwisp.js";
+
+const TIERS = /** @type {const} */ (["auto", "core", "f16", "packed", "subgroups"]);
 
 const GENERATION_OPTIONS = /** @type {const} */ ({
   temperature: "temperature",
@@ -43,6 +47,7 @@ export function readPageOptions(query) {
   return {
     model: parameters.get("model"),
     backend: readBackend(parameters.get("backend") ?? "auto"),
+    tier: readTier(parameters.get("tier") ?? "auto"),
     contextLength: readNumber(parameters, "context"),
     autoload: parameters.get("autoload") === "1",
     system: parameters.get("system"),
@@ -66,6 +71,13 @@ function readNumber(parameters, name) {
 function readBackend(text) {
   if (text === "auto" || text === "webgpu") return text;
   throw wrongParameter("backend", "auto or webgpu", text);
+}
+
+/** @param {string} text */
+function readTier(text) {
+  const tier = TIERS.find((known) => known === text);
+  if (tier) return tier;
+  throw wrongParameter("tier", `one of ${TIERS.join(", ")}`, text);
 }
 
 /**

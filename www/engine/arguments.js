@@ -1,7 +1,7 @@
 /** Checks of arguments that the WebAssembly module cannot make itself, because they would not reach it as they are. */
 import { QwispError } from "./errors.js";
 
-const LOAD_OPTIONS = ["model", "sha256", "backend", "contextLength", "cache", "onProgress", "signal"];
+const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
 const CHAT_OPTIONS = [
   "maxTokens",
   "temperature",
@@ -17,6 +17,7 @@ const CHAT_OPTIONS = [
   "signal",
 ];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
+const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
 /** Every one of them crosses from the worker to the page, for every position. */
 const MAX_TOP_K = 1000;
@@ -24,8 +25,9 @@ const MAX_TOP_K = 1000;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, cache, onProgress, signal } = options;
+  const { sha256, tier, cache, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
+  expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
   expect(
     onProgress === undefined || typeof onProgress === "function",

@@ -64,6 +64,12 @@ export interface LoadOptions {
   sha256?: string;
   /** What computes. `auto` is the best there is, which so far is `webgpu`. Default: `auto`. */
   backend?: "auto" | "webgpu";
+  /**
+   * Which features of the GPU the kernels may use: `core` is what every WebGPU has, `f16` adds 16-bit numbers, `packed`
+   * products of packed 8-bit integers, `subgroups` sums across neighbouring threads. One that the GPU lacks is refused.
+   * Default: `auto`, the best there is.
+   */
+  tier?: Tier;
   /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
   contextLength?: number;
   /** Whether to keep the file in IndexedDB for the next visit. Files and Blobs are never kept. Default: `true`. */
@@ -73,6 +79,9 @@ export interface LoadOptions {
   /** Stops the load, which then rejects with `aborted` at once and leaves nothing of an incomplete file stored. */
   signal?: AbortSignal;
 }
+
+/** Which features of the GPU to use; see `LoadOptions`. */
+export type Tier = "auto" | "core" | "f16" | "packed" | "subgroups";
 
 export interface LoadProgress {
   /**
@@ -103,6 +112,8 @@ export interface EngineInfo {
   backend: "webgpu";
   /** The GPU, in the browser's words. */
   adapter: string;
+  /** The tier of kernels that was chosen, `core` for instance; see `LoadOptions`. */
+  tier: string;
   memory: {
     weightsBytes: number;
     kvCacheBytes: number;
@@ -195,16 +206,22 @@ export interface TokenScore extends TokenLogprob {
 
 /** What was asked of the GPU: the same on any machine, so a design can be judged where its speed cannot. */
 export interface Counters {
+  /** Tokens computed. */
+  tokens: number;
   /** Kernels started. */
   dispatches: number;
   /** Compute passes begun. */
   passes: number;
   /** Command buffers handed to the queue. */
   submits: number;
+  /** Bytes written from the host, weights not counted. */
   bytesWritten: number;
+  /** Bytes read back to the host. */
   bytesRead: number;
   /** Bind groups made; those used again do not count. */
   bindGroupsCreated: number;
+  /** Bytes of weights that the kernels read from the GPU's memory. */
+  weightBytesRead: number;
 }
 
 /** `Counters` of a reply. */
@@ -250,6 +267,13 @@ export class Engine {
 
   /** What the last reply asked of the GPU. */
   counters(): Promise<ReplyCounters>;
+
+  /**
+   * How many bytes per second the GPU's memory can move, those read and those written together, as a plain copy of
+   * 64 MiB shows: what decoding, which reads every weight for every token, can reach at most. Takes two seconds on a
+   * GPU, and 128 MiB of its memory.
+   */
+  measureBandwidth(): Promise<number>;
 
   /** Stops what is under way, frees the model and ends the worker. May be called more than once. */
   unload(): Promise<void>;

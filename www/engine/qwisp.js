@@ -50,11 +50,12 @@ export class Engine {
   /** @param {import("./qwisp.d.ts").LoadOptions} options */
   static async load(options) {
     checkLoadOptions(options);
-    const { model, backend = "auto", contextLength, cache = true, onProgress, signal } = options;
+    const { model, backend = "auto", tier = "auto", contextLength, cache = true, onProgress, signal } = options;
     const source = await resolveModel(model, signal);
     const moduleOptions = {
       sha256: options.sha256 ?? source.sha256,
       backend,
+      tier,
       contextLength,
       cache: cache && source.cacheable,
     };
@@ -121,6 +122,11 @@ export class Engine {
   /** @returns {Promise<import("./qwisp.d.ts").ReplyCounters>} */
   async counters() {
     return await this.#call("counters", []);
+  }
+
+  /** @returns {Promise<number>} */
+  async measureBandwidth() {
+    return await this.#call("measureBandwidth", []);
   }
 
   /** @returns {Promise<void>} */

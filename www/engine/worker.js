@@ -3,6 +3,7 @@
  * and in order. Only an abort message overtakes.
  */
 import { errorToPlain } from "./errors.js";
+import { requestSubgroups } from "./request_subgroups.js";
 import { startModule } from "./start_module.js";
 
 /**
@@ -21,6 +22,7 @@ let engine = null;
 /** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
 const methods = {
   async load([options], { report, signal }) {
+    if (options.tier === "auto" || options.tier === "subgroups") requestSubgroups();
     const { WasmEngine } = await startModule(reportStopped);
     engine = await WasmEngine.load(options, report, signal);
     return engine.info();
@@ -30,6 +32,7 @@ const methods = {
   detokenize: ([ids]) => engine.detokenize(ids),
   score: ([ids, from, topK], { signal }) => engine.score(ids, from, topK, signal),
   counters: () => engine.counters(),
+  measureBandwidth: () => engine.measure_bandwidth(),
   unload: () => engine.free(),
 };
 

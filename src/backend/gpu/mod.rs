@@ -4,6 +4,7 @@
 //! beyond core WebGPU is used.
 
 mod adapter_info;
+pub mod bandwidth;
 pub mod device;
 pub mod operations;
 mod readback;

@@ -27,6 +27,7 @@ sources!(
         "attention",
         "attention_decode",
         "attention_reduce",
+        "copy",
         "embed",
         "gate_up",
         "head",

@@ -73,13 +73,11 @@ impl Offer {
         [Some(Tier::Core), subgroups, f16, packed].into_iter().flatten().collect()
     }
 
-    /// Where nobody asked for another: what is exact, unless a CPU has to do the work, for which 8 bits are several times
-    /// less of it.
+    /// Where nobody asked for another: one that is as exact as any. To a CPU, which has no subgroups, they are no help.
     fn best(&self) -> Tier {
-        match (self.is_software && self.packed_dot_product, self.subgroup_min_size) {
-            (true, _) => Tier::Packed,
-            (false, Some(min_size)) => Tier::Subgroups { min_size },
-            (false, None) => Tier::Core,
+        match self.subgroup_min_size {
+            Some(min_size) if !self.is_software => Tier::Subgroups { min_size },
+            _ => Tier::Core,
         }
     }
 }
@@ -99,7 +97,7 @@ mod tests {
             ("nothing to choose from", None, CORE, Tier::Core),
             ("a GPU", None, gpu, subgroups),
             ("a GPU without subgroups", None, Offer { subgroup_min_size: None, ..gpu }, Tier::Core),
-            ("a CPU", None, Offer { is_software: true, ..gpu }, Tier::Packed),
+            ("a CPU", None, Offer { is_software: true, ..gpu }, Tier::Core),
             ("by name", Some("core"), gpu, Tier::Core),
             ("another name", Some("f16"), gpu, Tier::F16),
             ("subgroups by name", Some("subgroups"), gpu, subgroups),

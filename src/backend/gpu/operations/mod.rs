@@ -6,6 +6,7 @@
 mod attention;
 mod attention_decode;
 mod attention_reduce;
+mod copy;
 mod embed;
 mod gate_up;
 mod head;
@@ -24,6 +25,7 @@ mod subgroup_order;
 pub use attention::Attention;
 pub use attention_decode::AttentionDecode;
 pub use attention_reduce::AttentionReduce;
+pub use copy::Copy;
 pub use embed::Embed;
 pub use gate_up::GateUp;
 pub use head::Head;
