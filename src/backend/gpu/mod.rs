@@ -19,13 +19,14 @@ use bytemuck::{Pod, Zeroable};
 
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
-    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul,
-    rotations,
+    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QuantizedRows, QueryKeyValue, RmsNorm,
+    RopeAppend, Sample, SiluMul, rotations,
 };
 use self::recorder::{Recorder, Recording};
 use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
+use self::tier::Tier;
 use self::uploader::Uploader;
 use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
@@ -103,6 +104,8 @@ struct Activations {
     gate: wgpu::Buffer,
     /// f32 `[tokens, feed_forward]`.
     up: wgpu::Buffer,
+    /// What products of bytes read, where the tier has them.
+    quantized: Option<QuantizedRows>,
     /// f32 `[context, head_dim / 2, 2]`.
     rotations: wgpu::Buffer,
     /// f32, zeros enough for the bias of a projection that has none.
@@ -142,6 +145,10 @@ impl Activations {
             attention_partials: buffer("attention partials", partial_floats * size_of::<f32>(), Usage::STORAGE),
             gate: rows("gate", dimensions.feed_forward),
             up: rows("up", dimensions.feed_forward),
+            quantized: (device.tier == Tier::Packed).then(|| {
+                let widest = dimensions.hidden.max(dimensions.feed_forward).max(dimensions.heads * dimensions.head_dim);
+                QuantizedRows::allocate(device, MAX_PASS_TOKENS, widest)
+            }),
             rotations,
             no_bias: buffer("no bias", dimensions.heads * dimensions.head_dim * size_of::<f32>(), Usage::UNIFORM),
             logits: buffer("logits", logits_bytes, Usage::STORAGE | Usage::COPY_SRC),
@@ -226,27 +233,58 @@ impl GpuBackend {
         .record(&mut self.recorder);
     }
 
-    /// residual += weight · input, for the rows of the pass.
-    fn add_to_residual(
-        recorder: &mut Recorder,
-        activations: &Activations,
-        step: Step,
-        weight: &Tensor,
-        input: &wgpu::Buffer,
-    ) {
-        MatMul {
-            step: &activations.step,
-            weights: weight,
-            input,
-            quantized_input: None,
-            output: &activations.residual,
-            output_columns: weight.rows,
-            output_offset: 0,
-            tokens: step.rows as usize,
-            epilogue: Epilogue::AddToResidual,
-            bias: None,
+    /// The products of an activation, one of the buffers of [`Activations`], with some matrices of the same width, for the
+    /// rows of the pass. Where bytes are multiplied, it is quantised once for all of them.
+    fn multiply<const N: usize>(&mut self, input: fn(&Activations) -> &wgpu::Buffer, products: [Product<'_>; N]) {
+        let Self { recorder, activations, step, .. } = self;
+        let input = input(activations);
+        let tokens = step.rows as usize;
+        let columns = products[0].weights.columns;
+        let reads_quantized = |product: &Product<'_>| MatMul::reads_quantized(product.weights.tensor_type, tokens);
+        let quantized_input = activations.quantized.as_ref().filter(|_| products.iter().any(reads_quantized));
+        if let Some(output) = quantized_input {
+            Quantize { step: &activations.step, input, output, tokens, columns }.record(recorder);
         }
-        .record(recorder);
+        for Product { weights, output, output_columns, output_offset, epilogue, bias } in products {
+            MatMul {
+                step: &activations.step,
+                weights,
+                input,
+                quantized_input,
+                output: output(activations),
+                output_columns,
+                output_offset,
+                tokens,
+                epilogue,
+                bias,
+            }
+            .record(recorder);
+        }
+    }
+
+    /// residual += weight · input, for the rows of the pass.
+    fn add_to_residual(&mut self, weights: &Tensor, input: fn(&Activations) -> &wgpu::Buffer) {
+        let output: fn(&Activations) -> &wgpu::Buffer = |activations| &activations.residual;
+        let epilogue = Epilogue::AddToResidual;
+        self.multiply(input, [Product { epilogue, ..Product::new(weights, output) }]);
+    }
+}
+
+/// One of several products with the same input.
+struct Product<'a> {
+    weights: &'a Tensor,
+    output: fn(&Activations) -> &wgpu::Buffer,
+    output_columns: usize,
+    output_offset: usize,
+    epilogue: Epilogue,
+    bias: Option<&'a wgpu::Buffer>,
+}
+
+impl<'a> Product<'a> {
+    /// A product that is all of its output.
+    fn new(weights: &'a Tensor, output: fn(&Activations) -> &wgpu::Buffer) -> Self {
+        let output_columns = weights.rows;
+        Self { weights, output, output_columns, output_offset: 0, epilogue: Epilogue::Store, bias: None }
     }
 }
 
@@ -348,23 +386,20 @@ impl Backend for GpuBackend {
             return;
         }
         self.normalize(norm);
+        let output_columns = self.dimensions.qkv_columns();
         let mut output_offset = 0;
-        for Projection { weight, bias } in projections {
-            MatMul {
-                step: &self.activations.step,
-                weights: weight,
-                input: &self.activations.normalized,
-                quantized_input: None,
-                output: &self.activations.qkv,
-                output_columns: self.dimensions.qkv_columns(),
+        let products = projections.map(|Projection { weight, bias }| {
+            let product = Product {
+                output_columns,
                 output_offset,
-                tokens: self.step.rows as usize,
                 epilogue: if bias.is_some() { Epilogue::StoreWithBias } else { Epilogue::Store },
                 bias: bias.as_ref().map(Tensor::buffer),
-            }
-            .record(&mut self.recorder);
+                ..Product::new(weight, |activations| &activations.qkv)
+            };
             output_offset += weight.rows;
-        }
+            product
+        });
+        self.multiply(|activations| &activations.normalized, products);
     }
 
     fn attention(&mut self, cache: &LayerCache) {
@@ -407,8 +442,7 @@ impl Backend for GpuBackend {
     }
 
     fn attention_output(&mut self, weight: &Tensor) {
-        let input = &self.activations.attention;
-        Self::add_to_residual(&mut self.recorder, &self.activations, self.step, weight, input);
+        self.add_to_residual(weight, |activations| &activations.attention);
     }
 
     fn gate_up(&mut self, norm: &Tensor, gate: &Tensor, up: &Tensor) {
@@ -425,21 +459,9 @@ impl Backend for GpuBackend {
             return;
         }
         self.normalize(norm);
-        for (weights, output) in [(gate, &self.activations.gate), (up, &self.activations.up)] {
-            MatMul {
-                step: &self.activations.step,
-                weights,
-                input: &self.activations.normalized,
-                quantized_input: None,
-                output,
-                output_columns: weights.rows,
-                output_offset: 0,
-                tokens: self.step.rows as usize,
-                epilogue: Epilogue::Store,
-                bias: None,
-            }
-            .record(&mut self.recorder);
-        }
+        let products =
+            [Product::new(gate, |activations| &activations.gate), Product::new(up, |activations| &activations.up)];
+        self.multiply(|activations| &activations.normalized, products);
         SiluMul {
             gate: &self.activations.gate,
             up: &self.activations.up,
@@ -450,8 +472,7 @@ impl Backend for GpuBackend {
     }
 
     fn feed_forward_output(&mut self, weight: &Tensor) {
-        let input = &self.activations.gate;
-        Self::add_to_residual(&mut self.recorder, &self.activations, self.step, weight, input);
+        self.add_to_residual(weight, |activations| &activations.gate);
         self.recorder.submit_if_long();
     }
 
