@@ -17,14 +17,13 @@
 @group(0) @binding(6) var<storage, read_write> logits: array<f32>;           // [vocabulary]
 @group(0) @binding(7) var<storage, read_write> block_maxima: array<u32>;     // f32 [vocabulary / 32, rounded up]
 
-const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 const VALUES: u32 = ROWS_PER_THREAD + 1u; // and the sum of squares
 const MASKED: f32 = -3.4e38;              // not -inf, whose difference with itself is not a number
 const INFINITY: u32 = 0x7f800000u;
 
 #import lanes
 #import normalized_input
-#import product
+#import normalized_rows
 #import penalize
 
 var<workgroup> block: array<f32, ROWS_PER_WORKGROUP>;
@@ -37,20 +36,7 @@ fn is_finite(value: f32) -> bool {
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let first_row = workgroup.x * ROWS_PER_WORKGROUP + thread / LANES * ROWS_PER_THREAD;
-    var sums = array<f32, ROWS_PER_THREAD>();
-    var squares = 0.0;
-    for (var group = thread % LANES; group < COLUMN_GROUPS; group += LANES) {
-        let x = load_input((step.rows - 1u) * (COLUMNS / 4u), group * 8u);
-        squares += x.squares;
-        for (var i = 0u; i < ROWS_PER_THREAD; i++) {
-            // Past the last row, the last one is computed again: its result is not stored.
-            sums[i] += dot_group(min(first_row + i, ROWS - 1u) * COLUMN_GROUPS + group, x);
-        }
-    }
-    for (var i = 0u; i < ROWS_PER_THREAD; i++) {
-        share_sum(thread, i, sums[i]);
-    }
-    share_sum(thread, ROWS_PER_THREAD, squares);
+    share_products((step.rows - 1u) * (COLUMNS / 4u), first_row, thread);
     workgroupBarrier();
     if (thread < ROWS_PER_WORKGROUP) {
         let row_set = thread / ROWS_PER_THREAD;

@@ -13,24 +13,34 @@
 @group(0) @binding(7) var<uniform> value_bias: array<vec4<f32>, VALUE_ROWS / 4u>;
 @group(0) @binding(8) var<storage, read_write> qkv: array<f32>;              // [1, QUERY_ROWS + KEY_ROWS + VALUE_ROWS]
 
-const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 const FIRST_VALUE_ROW: u32 = QUERY_ROWS + KEY_ROWS;
 const VALUES: u32 = ROWS_PER_THREAD + 1u; // and the sum of squares
 
 #import lanes
 #import normalized_input
-#import product as query
-#import product as key
-#import product as value
+#import normalized_rows as query
+#import normalized_rows as key
+#import normalized_rows as value
 
-fn product(row: u32, group: u32, x: InputGroup) -> f32 {
-    if (row < QUERY_ROWS) {
-        return query_dot_group(row * COLUMN_GROUPS + group, x);
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    let workgroup_row = workgroup.x * ROWS_PER_WORKGROUP;
+    let first_row = workgroup_row + thread / LANES * ROWS_PER_THREAD;
+    // Not within the loop over columns: there it would cost every group of weights, on some devices three times the work.
+    if (workgroup_row < QUERY_ROWS) {
+        query_share_products(0u, first_row, thread);
+    } else if (workgroup_row < FIRST_VALUE_ROW) {
+        key_share_products(0u, first_row - QUERY_ROWS, thread);
+    } else {
+        value_share_products(0u, first_row - FIRST_VALUE_ROW, thread);
     }
-    if (row < FIRST_VALUE_ROW) {
-        return key_dot_group((row - QUERY_ROWS) * COLUMN_GROUPS + group, x);
+    workgroupBarrier();
+    if (thread < ROWS_PER_WORKGROUP) {
+        let row_set = thread / ROWS_PER_THREAD;
+        let row = workgroup_row + thread;
+        let factor = norm_factor(sum_of_lanes(row_set, ROWS_PER_THREAD));
+        qkv[row] = factor * sum_of_lanes(row_set, thread % ROWS_PER_THREAD) + bias(row);
     }
-    return value_dot_group((row - FIRST_VALUE_ROW) * COLUMN_GROUPS + group, x);
 }
 
 fn bias(row: u32) -> f32 {
@@ -41,29 +51,4 @@ fn bias(row: u32) -> f32 {
         return key_bias[(row - QUERY_ROWS) / 4u][row % 4u];
     }
     return value_bias[(row - FIRST_VALUE_ROW) / 4u][row % 4u];
-}
-
-@compute @workgroup_size(THREADS)
-fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let first_row = workgroup.x * ROWS_PER_WORKGROUP + thread / LANES * ROWS_PER_THREAD;
-    var sums = array<f32, ROWS_PER_THREAD>();
-    var squares = 0.0;
-    for (var group = thread % LANES; group < COLUMN_GROUPS; group += LANES) {
-        let x = load_input(0u, group * 8u);
-        squares += x.squares;
-        for (var i = 0u; i < ROWS_PER_THREAD; i++) {
-            sums[i] += product(first_row + i, group, x);
-        }
-    }
-    for (var i = 0u; i < ROWS_PER_THREAD; i++) {
-        share_sum(thread, i, sums[i]);
-    }
-    share_sum(thread, ROWS_PER_THREAD, squares);
-    workgroupBarrier();
-    if (thread < ROWS_PER_WORKGROUP) {
-        let row_set = thread / ROWS_PER_THREAD;
-        let row = workgroup.x * ROWS_PER_WORKGROUP + thread;
-        let factor = norm_factor(sum_of_lanes(row_set, ROWS_PER_THREAD));
-        qkv[row] = factor * sum_of_lanes(row_set, thread % ROWS_PER_THREAD) + bias(row);
-    }
 }

@@ -64,6 +64,7 @@ sources!(
         "kv_cache",
         "lanes",
         "normalized_input",
+        "normalized_rows",
         "penalize",
         "plain_input",
         "planes",

@@ -6,7 +6,7 @@ use crate::backend::gpu::shaders::Constant;
 /// The layout of a workgroup for a matrix of some width.
 ///
 /// A thread computes four rows with what it loads of the input. More would save loads, but a small matrix has too few rows
-/// to keep a large GPU busy then.
+/// to keep a large GPU busy then; the head has enough for eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lanes {
     /// Threads of the workgroup.
@@ -27,9 +27,10 @@ impl Lanes {
         Self { threads, rows: threads / lanes * 4, lanes }
     }
 
-    /// For the head, which has rows enough for larger workgroups.
+    /// For the head: a workgroup computes what shares a maximum.
     pub(super) fn for_head(columns: usize) -> Self {
-        Self { threads: 128, rows: LOGIT_BLOCK, lanes: Self::lanes(columns) }
+        let lanes = Self::lanes(columns);
+        Self { threads: LOGIT_BLOCK / 8 * lanes, rows: LOGIT_BLOCK, lanes }
     }
 
     /// Few lanes leave few of them idle where a row has few groups of 32 weights: two rounds of 16 for the 28 groups of
