@@ -25,6 +25,8 @@ use qwisp::backend::gpu::Step;
 /// The squared error of a kernel in f32, as part of the whole: (1e-5)².
 const F32: f64 = 1e-10;
 
+/// The squared error of products with tiles in f16 and sums in f32: (1e-3)², a unit in the last place of f16.
+const F16: f64 = 1e-6;
 /// The squared error of products of bytes, as part of the whole. Rounding x to a 127th of the largest of 16 normally
 /// distributed numbers makes one of 2e-5.
 const PACKED: f64 = 1e-4;

@@ -1,10 +1,11 @@
 //! `shaders/matvec.wgsl` for one token, `shaders/small_matmul.wgsl` for a few, `shaders/matmul.wgsl` and
-//! `shaders/matmul_packed.wgsl` for more.
+//! `shaders/matmul_quantized.wgsl` for more.
 
 use qwisp::backend::gpu::device::MAX_BINDING_BYTES;
 use qwisp::backend::gpu::operations::{Arithmetic, MatMul, Quantize, QuantizedRows};
 use qwisp::backend::gpu::shaders::Epilogue;
 use qwisp::backend::gpu::tensor::Tensor;
+use qwisp::backend::gpu::tier::Tier;
 use qwisp::generate::Random;
 use qwisp::gguf::TensorType;
 
@@ -13,7 +14,7 @@ use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
 use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
-use super::{F32, PACKED, pass};
+use super::{F16, F32, PACKED, pass};
 
 const PIECE_PAIRS: usize = 1 << 16;
 
@@ -70,7 +71,7 @@ impl Problem {
     fn check(&self, gpu: &mut Gpu, random: &mut Random, epilogue: Epilogue, tokens: usize) {
         self.check_in(Arithmetic::F32, gpu, random, epilogue, tokens);
         if MatMul::reads_quantized(self.weights.tensor_type, tokens) {
-            self.check_in(Arithmetic::Packed, gpu, random, epilogue, tokens);
+            self.check_in(Arithmetic::Quantized, gpu, random, epilogue, tokens);
         }
     }
 
@@ -84,15 +85,17 @@ impl Problem {
         let step = gpu.step(pass(tokens, 7));
         let input = gpu.buffer(&self.input[..tokens * self.columns]);
         let quantized_input =
-            (arithmetic == Arithmetic::Packed).then(|| QuantizedRows::allocate(gpu.device(), tokens, self.columns));
-        let products = match &quantized_input {
-            None => self.products[..tokens * rows].to_vec(),
-            Some(output) => {
-                let columns = self.columns;
-                Quantize { step: &step, input: &input, output, tokens, columns }.record(&mut gpu.recorder);
-                self.products_of_quantized(gpu, output, tokens)
+            (arithmetic == Arithmetic::Quantized).then(|| QuantizedRows::allocate(gpu.device(), tokens, self.columns));
+        let mut products = self.products[..tokens * rows].to_vec();
+        let mut tolerance = F32;
+        if let Some(output) = &quantized_input {
+            let columns = self.columns;
+            Quantize { step: &step, input: &input, output, tokens, columns }.record(&mut gpu.recorder);
+            match gpu.tier() {
+                Tier::F16 => tolerance = F16,
+                _ => products = self.products_of_bytes(gpu, output, tokens),
             }
-        };
+        }
         MatMul {
             step: &step,
             weights: &self.weights,
@@ -108,7 +111,7 @@ impl Problem {
         .record(&mut gpu.recorder);
         let got = gpu.read(&output);
 
-        let case = format!("{}, {arithmetic:?}, {epilogue:?}, {tokens} tokens", self.name);
+        let case = format!("{}, {}, {arithmetic:?}, {epilogue:?}, {tokens} tokens", gpu.tier().name(), self.name);
         let mut results = Vec::with_capacity(tokens * rows);
         let mut expected = Vec::with_capacity(tokens * rows);
         for token in 0..tokens {
@@ -127,12 +130,12 @@ impl Problem {
                 }
             }));
         }
-        assert_close(&case, &results, &expected, F32);
+        assert_close(&case, &results, &expected, tolerance);
     }
 
     /// The products with the input as it was quantised, which are to be exact; and near those with the input itself, where
     /// there are so many that chance evens out.
-    fn products_of_quantized(&self, gpu: &mut Gpu, rows: &QuantizedRows, tokens: usize) -> Vec<f64> {
+    fn products_of_bytes(&self, gpu: &mut Gpu, rows: &QuantizedRows, tokens: usize) -> Vec<f64> {
         let quants = gpu.read(&rows.quants);
         let quants = quants.iter().flat_map(|word| word.to_le_bytes()).map(|byte| f64::from(byte as i8));
         let scales = gpu.read(&rows.scales);
@@ -146,6 +149,11 @@ impl Problem {
         }
         products
     }
+}
+
+/// The device once for each kind of quants that it has: any tier but one has bytes.
+fn quantizing_gpus() -> impl Iterator<Item = Gpu> {
+    Gpu::open_tiers().filter(|gpu| matches!(gpu.tier(), Tier::Core | Tier::F16))
 }
 
 #[test]
@@ -222,18 +230,32 @@ fn products_for_more_tokens_than_a_workgroup_computes_are_right() {
 /// Some columns of a Qwen's activations are thousands of times as large as the others.
 #[test]
 fn outliers_do_not_spoil_a_product() {
-    let mut gpu = Gpu::open();
-    let mut random = Random::new(6);
-    for format in [TensorType::Q5_0, TensorType::Q4K, TensorType::Q6K, TensorType::Q8_0] {
-        let mut problem = Problem::random(&mut gpu, &mut random, format, [96, 1536], 20, MAX_BINDING_BYTES);
-        for token in problem.input.chunks_mut(1536) {
-            token[3] *= 20_000.0;
-            token[700] *= -3_000.0;
-            token[1024..1100].fill(0.0);
+    for mut gpu in quantizing_gpus() {
+        let mut random = Random::new(6);
+        for format in TensorType::ALL {
+            let mut problem = Problem::random(&mut gpu, &mut random, format, [96, 1536], 20, MAX_BINDING_BYTES);
+            for token in problem.input.chunks_mut(1536) {
+                token[3] *= 20_000.0;
+                token[700] *= -3_000.0;
+                token[1024..1100].fill(0.0);
+            }
+            problem.products =
+                problem.input.chunks(1536).flat_map(|token| matvec(&problem.dequantized, &widen(token))).collect();
+            problem.check(&mut gpu, &mut random, Epilogue::Store, 20);
         }
-        problem.products =
-            problem.input.chunks(1536).flat_map(|token| matvec(&problem.dequantized, &widen(token))).collect();
-        problem.check(&mut gpu, &mut random, Epilogue::Store, 20);
+    }
+}
+
+#[test]
+fn quantised_products_are_right_in_tiles_of_any_size() {
+    for mut gpu in quantizing_gpus() {
+        let mut random = Random::new(7);
+        for format in TensorType::ALL.into_iter().filter(|format| !format.is_float()) {
+            let problem = Problem::random(&mut gpu, &mut random, format, [131, 768], 131, MAX_BINDING_BYTES);
+            for tokens in [9, 131] {
+                problem.check_in(Arithmetic::Quantized, &mut gpu, &mut random, Epilogue::Store, tokens);
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operations of a forward pass as WebGPU compute shaders.
 //!
-//! Weights are repacked into planes when they are loaded; activations and norms are f32; the KV cache is f16. Nothing
-//! beyond core WebGPU is used.
+//! Weights are repacked into planes when they are loaded; activations and norms are f32; the KV cache is f16. Beyond
+//! core WebGPU, kernels use what belongs to the device's [`tier`].
 
 mod adapter_info;
 pub mod bandwidth;
@@ -104,7 +104,7 @@ struct Activations {
     gate: wgpu::Buffer,
     /// f32 `[tokens, feed_forward]`.
     up: wgpu::Buffer,
-    /// What products of bytes read, where the tier has them.
+    /// What products of quants read, where the tier has them.
     quantized: Option<QuantizedRows>,
     /// f32 `[context, head_dim / 2, 2]`.
     rotations: wgpu::Buffer,
@@ -145,7 +145,7 @@ impl Activations {
             attention_partials: buffer("attention partials", partial_floats * size_of::<f32>(), Usage::STORAGE),
             gate: rows("gate", dimensions.feed_forward),
             up: rows("up", dimensions.feed_forward),
-            quantized: (device.tier == Tier::Packed).then(|| {
+            quantized: matches!(device.tier, Tier::F16 | Tier::Packed).then(|| {
                 let widest = dimensions.hidden.max(dimensions.feed_forward).max(dimensions.heads * dimensions.head_dim);
                 QuantizedRows::allocate(device, MAX_PASS_TOKENS, widest)
             }),
@@ -234,7 +234,7 @@ impl GpuBackend {
     }
 
     /// The products of an activation, one of the buffers of [`Activations`], with some matrices of the same width, for the
-    /// rows of the pass. Where bytes are multiplied, it is quantised once for all of them.
+    /// rows of the pass. Where quants are multiplied, it is quantised once for all of them.
     fn multiply<const N: usize>(&mut self, input: fn(&Activations) -> &wgpu::Buffer, products: [Product<'_>; N]) {
         let Self { recorder, activations, step, .. } = self;
         let input = input(activations);

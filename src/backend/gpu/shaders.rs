@@ -1,8 +1,8 @@
 //! The WGSL sources, and how a variant of a kernel is put together from them.
 //!
 //! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format`,
-//! `repack_format` and `epilogue` stand for the file that the variant chooses, and `sums` for the one that the device's tier
-//! does. The constants of the variant go in front.
+//! `repack_format` and `epilogue` stand for the file that the variant chooses, and `sums`, `quants` and `group_quants` for the
+//! one that the device's tier does. The constants of the variant go in front.
 //!
 //! A kernel that reads several matrices has `#import product as query` for each: everything that comes in so gets the name
 //! in front, `query_load_group`, and finds its matrix under `query_weights` and `QUERY_ROWS`.
@@ -32,7 +32,7 @@ sources!(
         "gate_up",
         "head",
         "matmul",
-        "matmul_packed",
+        "matmul_quantized",
         "matvec",
         "quantize",
         "query_key_value",
@@ -55,6 +55,8 @@ sources!(
         "blocks",
         "dequantize",
         "f16",
+        "f16_group_quants",
+        "f16_quants",
         "f32",
         "five_bit_group",
         "float_group",
@@ -65,6 +67,8 @@ sources!(
         "lanes",
         "normalized_input",
         "normalized_rows",
+        "packed_group_quants",
+        "packed_quants",
         "penalize",
         "plain_input",
         "planes",
@@ -94,7 +98,6 @@ sources!(
         "rotary",
         "sampling_settings",
         "select_top",
-        "signed_quants",
         "silu",
         "step",
         "store",
@@ -183,6 +186,9 @@ impl Variant {
             }
             let _ = writeln!(source, "const SUBGROUP_MIN_SIZE: u32 = {min_size}u;");
         }
+        if tier == Tier::F16 {
+            source.push_str("enable f16;\n");
+        }
         for (name, constant) in &self.constants {
             // Writing to a String can't fail.
             let _ = match constant {
@@ -228,6 +234,7 @@ impl Variant {
             "repack_format" => format().map(|format| format!("repack_{format}")),
             "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
             "sums" => Some(if matches!(tier, Tier::Subgroups { .. }) { "subgroup_sums" } else { "sums" }.to_string()),
+            "quants" | "group_quants" => Some(format!("{}_{import}", if tier == Tier::F16 { "f16" } else { "packed" })),
             name => Some(name.to_string()),
         };
         file.unwrap_or_else(|| panic!("{}: nothing was chosen for `{import}` of `{namespace}`", self.kernel))

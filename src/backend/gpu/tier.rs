@@ -12,7 +12,7 @@ pub enum Tier {
         /// The fewest threads that a subgroup of this device has.
         min_size: u32,
     },
-    /// Prompts are multiplied in f16, with sums in f32.
+    /// Prompts are multiplied in f16, with sums of more than 16 products in f32.
     F16,
     /// Prompts are quantised to 8 bits, and multiplied four numbers at a time.
     Packed,

@@ -1,5 +1,5 @@
 //! Products with a quantised matrix: `shaders/matvec.wgsl` for one token, `shaders/small_matmul.wgsl` for a few; for more,
-//! `shaders/matmul.wgsl` or, of bytes, `shaders/matmul_packed.wgsl`.
+//! `shaders/matmul.wgsl` or, of quants, `shaders/matmul_quantized.wgsl`.
 
 use super::lanes::Lanes;
 use super::quantize::QuantizedRows;
@@ -12,19 +12,23 @@ use crate::gguf::TensorType;
 /// The most tokens that `small_matmul.wgsl` computes.
 const SMALL_TOKENS: usize = 8;
 
-/// In what numbers the products for more than a few tokens are made. Sums are f32 in any case.
+/// In what numbers the products for more than a few tokens are made. Sums are f32 in any case, but for those of 16 products
+/// of quants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arithmetic {
     /// In f32.
     F32,
-    /// In bytes, four products an instruction. Right for GPUs that have this instruction; where it is emulated it is no
-    /// faster than f32. Weights that are floats have no bytes: theirs are in f32.
-    Packed,
+    /// In quants of the device's tier: f16, two products an instruction, on [`Tier::F16`]; bytes, four an instruction, on any
+    /// other. Right for GPUs that have these instructions; where they are emulated it is no faster than f32. Weights that are
+    /// floats have no quants: theirs are in f32.
+    ///
+    /// [`Tier::F16`]: crate::backend::gpu::tier::Tier::F16
+    Quantized,
 }
 
 impl Arithmetic {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::F32, Self::Packed];
+    pub const ALL: [Self; 2] = [Self::F32, Self::Quantized];
 }
 
 /// output = weights · input, for each token, with an epilogue.
@@ -35,7 +39,7 @@ pub struct MatMul<'a> {
     pub weights: &'a Tensor,
     /// f32 `[tokens, columns]`.
     pub input: &'a wgpu::Buffer,
-    /// The same, quantised, if the product is to be made in [`Arithmetic::Packed`].
+    /// The same, quantised, if the product is to be made in [`Arithmetic::Quantized`].
     pub quantized_input: Option<&'a QuantizedRows>,
     /// f32 `[tokens, output_columns]`, of which `rows` columns from `output_offset` on are written.
     pub output: &'a wgpu::Buffer,
@@ -88,7 +92,7 @@ impl MatMul<'_> {
 
     fn shard_variant(&self, shard: &Shard) -> Variant {
         Self::variant(
-            if self.quantized_input.is_some() { Arithmetic::Packed } else { Arithmetic::F32 },
+            if self.quantized_input.is_some() { Arithmetic::Quantized } else { Arithmetic::F32 },
             self.tokens,
             self.weights.tensor_type,
             self.epilogue,
@@ -115,7 +119,7 @@ impl MatMul<'_> {
         let kernel = match tokens {
             1 => "matvec",
             ..=SMALL_TOKENS => "small_matmul",
-            _ if arithmetic == Arithmetic::Packed && Self::reads_quantized(format, tokens) => "matmul_packed",
+            _ if arithmetic == Arithmetic::Quantized && Self::reads_quantized(format, tokens) => "matmul_quantized",
             _ => "matmul",
         };
         if tokens <= SMALL_TOKENS {

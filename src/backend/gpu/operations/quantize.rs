@@ -1,8 +1,9 @@
-//! Rows of floats as bytes, for products of bytes: `shaders/quantize.wgsl`.
+//! Rows of floats as quants, for products of quants: `shaders/quantize.wgsl`.
 
 use crate::backend::gpu::device::Device;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
+use crate::backend::gpu::tier::Tier;
 
 /// Columns that share a scale.
 const SCALE_COLUMNS: usize = 16;
@@ -10,10 +11,10 @@ const SCALE_COLUMNS: usize = 16;
 /// Columns that a workgroup quantises.
 const WORKGROUP_COLUMNS: usize = 64 * SCALE_COLUMNS;
 
-/// Rows of activations as signed bytes with a scale for every 16 of them.
+/// Rows of activations as quants, with a scale for every 16 of them.
 #[derive(Debug, Clone)]
 pub struct QuantizedRows {
-    /// i8 `[tokens, columns]`.
+    /// `[tokens, columns]`: f16 on [`Tier::F16`], i8 on any other.
     pub quants: wgpu::Buffer,
     /// f32 `[tokens, columns / 16, 2]`: the scale, and the scale times the sum of the quants.
     pub scales: wgpu::Buffer,
@@ -30,8 +31,9 @@ impl QuantizedRows {
                 mapped_at_creation: false,
             })
         };
+        let quant_bytes = if device.tier == Tier::F16 { 2 } else { 1 };
         Self {
-            quants: buffer("quantized rows", tokens * columns),
+            quants: buffer("quantized rows", tokens * columns * quant_bytes),
             scales: buffer("scales of quantized rows", tokens * columns / SCALE_COLUMNS * 2 * size_of::<f32>()),
         }
     }

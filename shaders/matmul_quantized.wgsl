@@ -1,36 +1,37 @@
-// output[token, row] = weights[row, :] · input[token, :]: the product for many tokens, of bytes.
-// The quants q of the weights are multiplied with quantised inputs p, four at a time (`dot4I8Packed`); the sums of 16 such
-// products are exact, and are scaled and added up in f32. With w = scale * q - minimum and x = input_scale * p:
+// output[token, row] = weights[row, :] · input[token, :]: the product for many tokens, of quants.
+// The quants q of the weights are multiplied with quantised inputs p, bytes or f16 according to the tier; the sums of 16 such
+// products are scaled and added up in f32. With w = scale * q - minimum and x = input_scale * p:
 // Σ w x = scale * input_scale * Σ q p - minimum * input_scale * Σ p.
-// A workgroup computes a tile of the output from bytes in workgroup memory, a group of 32 columns at a time.
+// A workgroup computes a tile of the output from quants in workgroup memory, a group of 32 columns at a time.
 //
 // Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output;
 // ROW_THREADS and TOKEN_THREADS, see `shared/register_tile.wgsl`.
 #import step
 #import format
-#import signed_quants
+#import quants
+#import group_quants
 #import epilogue
 #import register_tile
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> weights: array<vec4<u32>>;      // [ROWS, COLUMNS], in planes
-@group(0) @binding(2) var<storage, read> input: array<vec4<u32>>;        // [tokens, COLUMNS / 16], signed bytes
+@group(0) @binding(2) var<storage, read> input: array<Quants16>;         // [tokens, COLUMNS / 16]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;       // [tokens, OUTPUT_COLUMNS]
 @group(0) @binding(5) var<storage, read> input_scales: array<vec2<f32>>; // [tokens, COLUMNS / 16]: scale, scale * Σ p
 
 const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 
 // The halves of a group, one after the other, so that neighbouring threads read neighbouring elements.
-var<workgroup> quant_tile: array<vec4<u32>, TILE_ROWS * 2u>;
+var<workgroup> quant_tile: array<Quants16, TILE_ROWS * 2u>;
 var<workgroup> scale_tile: array<vec2<f32>, TILE_ROWS * 2u>;             // scale, minimum
-var<workgroup> input_tile: array<vec4<u32>, TILE_TOKENS * 2u>;
+var<workgroup> input_tile: array<Quants16, TILE_TOKENS * 2u>;
 var<workgroup> input_scale_tile: array<vec2<f32>, TILE_TOKENS * 2u>;     // scale, scale * Σ p
 
 // Past the last row or token, the last one is loaded again: its results are not stored.
 fn load_weights(first_row: u32, index: u32, column_group: u32) {
     let group = load_group(min(first_row + index, ROWS - 1u) * COLUMN_GROUPS + column_group);
-    quant_tile[index] = signed_quants16(group, 0u);
-    quant_tile[TILE_ROWS + index] = signed_quants16(group, 4u);
+    quant_tile[index] = group_quants16(group, 0u);
+    quant_tile[TILE_ROWS + index] = group_quants16(group, 4u);
     scale_tile[index] = vec2<f32>(group.scales.x, group.minimum);
     scale_tile[TILE_ROWS + index] = vec2<f32>(group.scales.y, group.minimum);
 }
@@ -97,11 +98,6 @@ fn add_half(row: u32, token: u32) {
     let t7 = input_scale_tile[token + 7u * TOKEN_THREADS];
     low7 += t7.x * low_scales * dots16(q0, q1, q2, q3, p7) - t7.y * low_minima;
     high7 += t7.x * high_scales * dots16(q4, q5, q6, q7, p7) - t7.y * high_minima;
-}
-
-// Σ q p of 16 columns, for four rows.
-fn dots16(q0: vec4<u32>, q1: vec4<u32>, q2: vec4<u32>, q3: vec4<u32>, p: vec4<u32>) -> vec4<f32> {
-    return vec4<f32>(vec4<i32>(dot16(q0, p), dot16(q1, p), dot16(q2, p), dot16(q3, p)));
 }
 
 @compute @workgroup_size(THREADS)
