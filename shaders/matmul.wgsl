@@ -4,8 +4,10 @@
 // is no workgroup memory and no barrier: those take longest where a processor emulates a GPU, and that is where nothing
 // faster than f32 is to be had.
 //
-// Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output;
-// ROW_THREADS and TOKEN_THREADS, see `shared/register_tile.wgsl`.
+// How the threads share the tile depends on the number of tokens, so that one kernel serves any: of 64 threads, eight have
+// different tokens where there are 57 or more, and five where there are 33.
+//
+// Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output.
 #import step
 #import format
 #import dequantize
@@ -17,6 +19,7 @@
 @group(0) @binding(2) var<storage, read> input: array<vec4<f32>>;        // [tokens, COLUMNS / 4]
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;       // [tokens, OUTPUT_COLUMNS]
 
+const THREADS: u32 = 64u;
 const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 
 // A group of 32 columns of each of the thread's rows, and where the input of each of its tokens starts.
@@ -90,25 +93,30 @@ fn add_part(column_group: u32, part: u32) {
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
-    let row = workgroup.x * TILE_ROWS + thread % ROW_THREADS;
-    let token = workgroup.y * TILE_TOKENS + thread / ROW_THREADS;
+    let token_threads = min((step.rows + 7u) / 8u, 8u);
+    let row_threads = THREADS / token_threads;
+    if (thread >= row_threads * token_threads) {
+        return;
+    }
+    let row = workgroup.x * row_threads * 8u + thread % row_threads;
+    let token = workgroup.y * token_threads * 8u + thread / row_threads;
     input0 = input_start(token);
-    input1 = input_start(token + TOKEN_THREADS);
-    input2 = input_start(token + 2u * TOKEN_THREADS);
-    input3 = input_start(token + 3u * TOKEN_THREADS);
-    input4 = input_start(token + 4u * TOKEN_THREADS);
-    input5 = input_start(token + 5u * TOKEN_THREADS);
-    input6 = input_start(token + 6u * TOKEN_THREADS);
-    input7 = input_start(token + 7u * TOKEN_THREADS);
+    input1 = input_start(token + token_threads);
+    input2 = input_start(token + 2u * token_threads);
+    input3 = input_start(token + 3u * token_threads);
+    input4 = input_start(token + 4u * token_threads);
+    input5 = input_start(token + 5u * token_threads);
+    input6 = input_start(token + 6u * token_threads);
+    input7 = input_start(token + 7u * token_threads);
     for (var column_group = 0u; column_group < COLUMN_GROUPS; column_group++) {
         group0 = load_row_group(row, column_group);
-        group1 = load_row_group(row + ROW_THREADS, column_group);
-        group2 = load_row_group(row + 2u * ROW_THREADS, column_group);
-        group3 = load_row_group(row + 3u * ROW_THREADS, column_group);
-        group4 = load_row_group(row + 4u * ROW_THREADS, column_group);
-        group5 = load_row_group(row + 5u * ROW_THREADS, column_group);
-        group6 = load_row_group(row + 6u * ROW_THREADS, column_group);
-        group7 = load_row_group(row + 7u * ROW_THREADS, column_group);
+        group1 = load_row_group(row + row_threads, column_group);
+        group2 = load_row_group(row + 2u * row_threads, column_group);
+        group3 = load_row_group(row + 3u * row_threads, column_group);
+        group4 = load_row_group(row + 4u * row_threads, column_group);
+        group5 = load_row_group(row + 5u * row_threads, column_group);
+        group6 = load_row_group(row + 6u * row_threads, column_group);
+        group7 = load_row_group(row + 7u * row_threads, column_group);
         // Each part is a constant: a compiler need not choose among the words of a group while the kernel runs.
         add_part(column_group, 0u);
         add_part(column_group, 1u);
@@ -119,5 +127,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         add_part(column_group, 6u);
         add_part(column_group, 7u);
     }
-    store_sums(row, token);
+    store_sums(row, token, row_threads, token_threads);
 }

@@ -4,8 +4,7 @@
 // Σ w x = scale * input_scale * Σ q p - minimum * input_scale * Σ p.
 // A workgroup computes a tile of the output from quants in workgroup memory, a group of 32 columns at a time.
 //
-// Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output;
-// ROW_THREADS and TOKEN_THREADS, see `shared/register_tile.wgsl`.
+// Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output.
 #import step
 #import format
 #import quants
@@ -19,6 +18,11 @@
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;       // [tokens, OUTPUT_COLUMNS]
 @group(0) @binding(5) var<storage, read> input_scales: array<vec2<f32>>; // [tokens, COLUMNS / 16]: scale, scale * Σ p
 
+const ROW_THREADS: u32 = 8u;
+const TOKEN_THREADS: u32 = 8u;
+const THREADS: u32 = ROW_THREADS * TOKEN_THREADS;
+const TILE_ROWS: u32 = ROW_THREADS * 8u;
+const TILE_TOKENS: u32 = TOKEN_THREADS * 8u;
 const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 
 // The halves of a group, one after the other, so that neighbouring threads read neighbouring elements.
@@ -119,5 +123,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         }
         workgroupBarrier();
     }
-    store_sums(first_row + row, first_token + token);
+    store_sums(first_row + row, first_token + token, ROW_THREADS, TOKEN_THREADS);
 }

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("fetch", &[]),
     ("sampling", &[]),
     ("backend", &["gguf", "sampling"]),
-    ("model", &["backend", "gguf"]),
+    ("model", &["backend", "gguf", "sampling"]),
     ("generate", &["backend", "model", "sampling"]),
     ("engine", &["backend", "generate", "model", "sampling", "text"]),
     ("load", &["backend", "engine", "fetch", "gguf", "model", "store", "text"]),

@@ -43,15 +43,56 @@ pub async fn prefill<B: Backend>(
     let cached = model.cache().common_prefix(tokens).min(tokens.len() - 1);
     model.cache().truncate(cached);
     let new_tokens = &tokens[cached..];
-    // Passes of the same length, because a short one costs almost as much as a full one.
-    let passes = new_tokens.len().div_ceil(MAX_PASS_TOKENS);
-    let pass_tokens = new_tokens.len().div_ceil(passes);
-    for pass in new_tokens.chunks(pass_tokens) {
+    let mut last_row = 0;
+    for pass in passes(new_tokens) {
         if aborted() {
             return Err(Error::new(ErrorKind::Aborted, "the caller aborted while the prompt was being read"));
         }
         model.forward(pass)?;
         model.submit_ahead().await?;
+        last_row = pass.len() - 1;
     }
-    Ok(Prefilled { cached_tokens: cached, last_row: (new_tokens.len() - 1) % pass_tokens })
+    Ok(Prefilled { cached_tokens: cached, last_row })
+}
+
+/// Cuts tokens into passes: full ones and a rest. A rest of a few would be read by kernels of its own, which may not be
+/// compiled yet, and costs almost as much as many; it gets half of the pass before.
+fn passes(tokens: &[u32]) -> impl Iterator<Item = &[u32]> {
+    const SHORT: usize = 8;
+    let mut rest = tokens;
+    std::iter::from_fn(move || {
+        let length = match rest.len() {
+            0 => return None,
+            left if left > MAX_PASS_TOKENS && left <= MAX_PASS_TOKENS + SHORT => left.div_ceil(2),
+            left => left.min(MAX_PASS_TOKENS),
+        };
+        let (pass, after) = rest.split_at(length);
+        rest = after;
+        Some(pass)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_are_full_but_for_the_last_and_never_end_in_a_few() {
+        let cases: [(usize, &[usize]); 8] = [
+            (1, &[1]),
+            (8, &[8]),
+            (64, &[64]),
+            (65, &[33, 32]),
+            (72, &[36, 36]),
+            (73, &[64, 9]),
+            (130, &[64, 33, 33]),
+            (200, &[64, 64, 36, 36]),
+        ];
+        for (tokens, expected) in cases {
+            let tokens: Vec<u32> = (0..tokens as u32).collect();
+            let lengths: Vec<usize> = passes(&tokens).map(<[u32]>::len).collect();
+            assert_eq!(lengths, expected, "{} tokens", tokens.len());
+            assert_eq!(passes(&tokens).collect::<Vec<_>>().concat(), tokens);
+        }
+    }
 }

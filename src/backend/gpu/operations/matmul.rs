@@ -72,6 +72,7 @@ impl MatMul<'_> {
             let multiply_adds = (shard.rows * self.weights.columns) as u64 * self.tokens as u64;
             let workgroups = match self.tokens {
                 ..=SMALL_TOKENS => [Lanes::for_layer(self.weights.columns).workgroups(shard.rows), 1, 1],
+                tokens if quantized.is_some() => RegisterTile::SQUARE.workgroups(shard.rows, tokens),
                 tokens => RegisterTile::for_tokens(tokens).workgroups(shard.rows, tokens),
             };
             recorder.count_weight_bytes(shard.buffer.size() * workgroups[1] as u64);
@@ -124,8 +125,6 @@ impl MatMul<'_> {
         };
         if tokens <= SMALL_TOKENS {
             constants.extend(Lanes::for_layer(columns).constants());
-        } else {
-            constants.extend(RegisterTile::for_tokens(tokens).constants());
         }
         if kernel == "small_matmul" {
             constants.push(("TOKENS", SMALL_TOKENS.into()));

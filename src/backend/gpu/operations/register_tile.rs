@@ -1,34 +1,34 @@
-//! Which part of a product a workgroup computes: `shaders/shared/register_tile.wgsl`.
+//! Which part of a product for many tokens a workgroup of 64 threads computes: `shaders/shared/register_tile.wgsl`.
 
-use crate::backend::gpu::shaders::Constant;
+/// Threads of a workgroup.
+const THREADS: usize = 64;
 
 /// Rows, and tokens, that a thread computes.
 const THREAD_OUTPUTS: usize = 8;
 
-/// The layout of a workgroup.
+/// Threads of a workgroup that have different tokens, at most.
+const MAX_TOKEN_THREADS: usize = 8;
+
+/// The part of the output that a workgroup computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RegisterTile {
-    /// Threads that have different rows.
-    row_threads: usize,
-    /// Threads that have different tokens.
-    token_threads: usize,
+    rows: usize,
+    tokens: usize,
 }
 
 impl RegisterTile {
-    /// A tile of 64 tokens, which decodes each weight once for them all; one of 16 where a quarter or more of the other would
-    /// be of tokens that are not there.
+    /// A square, as `shaders/matmul_quantized.wgsl` has it for any number of tokens.
+    pub(super) const SQUARE: Self =
+        Self { rows: THREADS / MAX_TOKEN_THREADS * THREAD_OUTPUTS, tokens: MAX_TOKEN_THREADS * THREAD_OUTPUTS };
+
+    /// Only as many tokens as there are, and more rows for it, as in `shaders/matmul.wgsl`.
     pub(super) fn for_tokens(tokens: usize) -> Self {
-        let (row_threads, token_threads) = if tokens <= 48 { (16, 2) } else { (8, 8) };
-        Self { row_threads, token_threads }
+        let token_threads = tokens.div_ceil(THREAD_OUTPUTS).min(MAX_TOKEN_THREADS);
+        Self { rows: THREADS / token_threads * THREAD_OUTPUTS, tokens: token_threads * THREAD_OUTPUTS }
     }
 
     /// Workgroups in each direction for a product of `rows` and `tokens`.
     pub(super) fn workgroups(self, rows: usize, tokens: usize) -> [usize; 3] {
-        [rows.div_ceil(self.row_threads * THREAD_OUTPUTS), tokens.div_ceil(self.token_threads * THREAD_OUTPUTS), 1]
-    }
-
-    /// The constants ROW_THREADS and TOKEN_THREADS.
-    pub(super) fn constants(self) -> [(&'static str, Constant); 2] {
-        [("ROW_THREADS", self.row_threads.into()), ("TOKEN_THREADS", self.token_threads.into())]
+        [rows.div_ceil(self.rows), tokens.div_ceil(self.tokens), 1]
     }
 }
