@@ -2,17 +2,37 @@
 
 use bytemuck::Pod;
 use pollster::block_on;
+use qwisp::ErrorKind;
 use qwisp::backend::gpu::Step;
 use qwisp::backend::gpu::device::Device;
 use qwisp::backend::gpu::recorder::Recorder;
+use qwisp::backend::gpu::tier::Tier;
 use wgpu::BufferUsages;
 use wgpu::util::{BufferInitDescriptor, DeviceExt};
 
-/// Opens the device. A test that needs one fails without: it is never skipped.
+/// Opens the device with core WebGPU alone, so that its numbers are as exact on every machine. A test that needs a device
+/// fails without: it is never skipped.
 pub(crate) fn open_device() -> Device {
-    block_on(Device::open(None)).unwrap_or_else(|error| {
-        panic!("{error}\nThese tests need a Vulkan driver; on Debian: apt-get install mesa-vulkan-drivers")
-    })
+    open_tier(Tier::Core.name()).expect("every device offers the tier of core WebGPU")
+}
+
+/// Opens the device once for each tier that it offers, one at a time.
+pub(crate) fn open_tiers() -> impl Iterator<Item = Device> {
+    Tier::NAMES.into_iter().filter_map(open_tier)
+}
+
+/// Opens the device for a tier; `None` where it doesn't offer that.
+fn open_tier(name: &str) -> Option<Device> {
+    match block_on(Device::open(Some(name))) {
+        Ok(device) => {
+            assert_eq!(device.tier.name(), name, "the tier that was asked for");
+            Some(device)
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidArgument => None,
+        Err(error) => {
+            panic!("{error}\nThese tests need a Vulkan driver; on Debian: apt-get install mesa-vulkan-drivers")
+        }
+    }
 }
 
 /// A device for a test of single kernels: makes buffers, records, reads back.
@@ -22,9 +42,19 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    /// Opens the device.
+    /// Opens the device, as [`open_device`] does.
     pub(crate) fn open() -> Self {
         Self { recorder: Recorder::new(open_device()) }
+    }
+
+    /// Opens the device for each of its tiers, as [`open_tiers`] does.
+    pub(crate) fn open_tiers() -> impl Iterator<Item = Self> {
+        open_tiers().map(|device| Self { recorder: Recorder::new(device) })
+    }
+
+    /// What its kernels may use.
+    pub(crate) fn tier(&self) -> Tier {
+        self.device().tier
     }
 
     /// The device.
@@ -44,7 +74,12 @@ impl Gpu {
 
     /// A uniform buffer of any other settings.
     pub(crate) fn uniform<T: Pod>(&self, settings: T) -> wgpu::Buffer {
-        self.buffer_for(&[settings], BufferUsages::UNIFORM)
+        self.uniform_values(&[settings])
+    }
+
+    /// A uniform buffer of these values.
+    pub(crate) fn uniform_values<T: Pod>(&self, values: &[T]) -> wgpu::Buffer {
+        self.buffer_for(values, BufferUsages::UNIFORM)
     }
 
     /// Runs what was recorded and reads a storage buffer of whole words.
