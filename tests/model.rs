@@ -5,6 +5,7 @@ use pollster::block_on;
 use qwisp::ErrorKind;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::tensor::Tensor;
+use qwisp::backend::gpu::tier::Tier;
 use qwisp::backend::{Backend as _, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 use qwisp::generate::{Generator, Random, Sampler, Sampling, prefill};
 use qwisp::gguf::Header;
@@ -12,8 +13,8 @@ use qwisp::model::Model;
 
 use self::reference::qwen2::Qwen2;
 use self::support::closeness::{assert_close, widen};
-use self::support::gpu::open_device;
-use self::support::loading::{load_model, load_parts};
+use self::support::gpu::{open_device, open_tiers};
+use self::support::loading::{load_model, load_model_on, load_parts};
 use self::support::tiny_model::TinyModel;
 
 mod reference;
@@ -22,6 +23,21 @@ mod support;
 /// The squared error of logits, as part of the whole. Activations are f32, but where a key or value lies between two f16
 /// numbers, an error in its last bit can round it the other way: 1e-3 of one value among thousands.
 const LOGITS: f64 = 1e-7;
+
+/// The same for the tier in f16. Inputs rounded to f16 make 5e-7 of it in these models, and weights are rounded, too.
+const LOGITS_F16: f64 = 1e-5;
+
+/// The same for the tier in 8 bits. Inputs rounded to bytes in sixteens make 1e-4 of it in these models.
+const LOGITS_PACKED: f64 = 1e-3;
+
+/// The squared error of logits after a prompt on this tier; keys and values of the prompt pass it on to what follows.
+fn logits_tolerance(tier: Tier) -> f64 {
+    match tier {
+        Tier::Core | Tier::Subgroups { .. } => LOGITS,
+        Tier::F16 => LOGITS_F16,
+        Tier::Packed => LOGITS_PACKED,
+    }
+}
 
 /// More than two passes.
 const LONG: usize = 130;
@@ -67,6 +83,34 @@ fn logits_are_those_of_the_reference_whatever_the_shape() {
         for (index, expected) in expected.chunks(MAX_LOGIT_ROWS).enumerate() {
             let got = block_on(model.logits(index * MAX_LOGIT_ROWS, expected.len())).expect("the device computes");
             assert_close(&format!("{name}, logits {index}"), &got, &expected.concat(), LOGITS);
+        }
+    }
+}
+
+#[test]
+fn logits_are_those_of_the_reference_on_every_tier() {
+    let base = TinyModel::default();
+    let cases = [
+        ("several tensor types", base.clone()),
+        (
+            "a width of 448",
+            TinyModel { heads: 7, kv_heads: 1, hidden: 448, tensor_type: Some(GgmlDType::Q5_0), ..base },
+        ),
+    ];
+    let tokens = random_tokens(40);
+    for (name, tiny) in cases {
+        let (gguf, expected) = (tiny.bytes(), Qwen2::new(&tiny).logits(&tokens));
+        for device in open_tiers() {
+            let (case, tolerance) = (format!("{name}, {}", device.tier.name()), logits_tolerance(device.tier));
+            // A prompt in one pass, then token by token.
+            let mut model = load_model_on(device, &gguf);
+            let (prompt, answer) = tokens.split_at(35);
+            assert_close(&case, &last_logits(&mut model, prompt), &expected[prompt.len() - 1], tolerance);
+            for (token, expected) in answer.iter().zip(&expected[prompt.len()..]) {
+                model.forward(&[*token]).expect("there is room");
+                let got = block_on(model.logits(0, 1)).expect("the device computes");
+                assert_close(&format!("{case}, an answer"), &got, expected, tolerance);
+            }
         }
     }
 }
@@ -253,33 +297,41 @@ fn the_device_and_the_host_choose_the_same_tokens() {
         ("another seed", Sampling { seed: 1 << 40, ..base.clone() }),
         ("penalties", Sampling { repetition_penalty: 1.3, presence_penalty: 0.5, frequency_penalty: 0.2, ..base }),
     ];
-    for (name, sampling) in cases {
-        let mut model = load_model(&gguf);
-        let choices = model.config.dimensions.vocabulary - 3;
-        let start = Generator::start(&mut model, &prompt, &sampling, choices, Some(60), || false);
-        let (mut generator, _) = block_on(start).expect("there is room");
-        let mut on_device = Vec::new();
-        while let Some(token) = block_on(generator.next_token()).expect("the device computes") {
-            on_device.push(token);
-        }
-        drop(generator);
-        assert_eq!(on_device.len(), 60, "{name}");
-        // The last token was never computed, because nothing follows it.
-        assert_eq!(model.cache().tokens(), [&prompt, &on_device[..59]].concat(), "{name}");
+    for device in open_tiers().filter(|device| matches!(device.tier, Tier::Core | Tier::Subgroups { .. })) {
+        for (name, sampling) in &cases {
+            let case = format!("{}, {name}", device.tier.name());
+            let mut model = load_model_on(device.clone(), &gguf);
+            let choices = model.config.dimensions.vocabulary - 3;
+            let start = Generator::start(&mut model, &prompt, sampling, choices, Some(60), || false);
+            let (mut generator, _) = block_on(start).expect("there is room");
+            let mut on_device = Vec::new();
+            while let Some(token) = block_on(generator.next_token()).expect("the device computes") {
+                on_device.push(token);
+            }
+            drop(generator);
+            assert_eq!(on_device.len(), 60, "{case}");
+            // The last token was never computed, because nothing follows it.
+            assert_eq!(model.cache().tokens(), [&prompt, &on_device[..59]].concat(), "{case}");
 
-        let mut model = load_model(&gguf);
-        let mut sampler = Sampler::new(sampling, &prompt).expect("the settings are in range");
-        let mut on_host = Vec::new();
-        let mut logits = last_logits(&mut model, &prompt);
-        for _ in 0..60 {
-            logits.truncate(choices);
-            let token = sampler.sample(&mut logits);
-            on_host.push(token);
-            model.forward(&[token]).expect("there is room");
-            logits = block_on(model.logits(0, 1)).expect("the device computes");
+            let mut model = load_model_on(device.clone(), &gguf);
+            assert_eq!(on_device, tokens_by_the_host(&mut model, &prompt, sampling, choices), "{case}");
         }
-        assert_eq!(on_device, on_host, "{name}");
     }
+}
+
+/// As many tokens as [`the_device_and_the_host_choose_the_same_tokens`] takes, chosen from logits that are read back.
+fn tokens_by_the_host(model: &mut Model<GpuBackend>, prompt: &[u32], sampling: &Sampling, choices: usize) -> Vec<u32> {
+    let mut sampler = Sampler::new(sampling.clone(), prompt).expect("the settings are in range");
+    let mut logits = last_logits(model, prompt);
+    let mut tokens = Vec::new();
+    for _ in 0..60 {
+        logits.truncate(choices);
+        let token = sampler.sample(&mut logits);
+        tokens.push(token);
+        model.forward(&[token]).expect("there is room");
+        logits = block_on(model.logits(0, 1)).expect("the device computes");
+    }
+    tokens
 }
 
 /// Top-k 0 keeps all tokens: more than the device can sort.

@@ -8,8 +8,12 @@ mod attention_decode;
 mod attention_reduce;
 mod copy;
 mod embed;
+mod faults;
+mod gate_up;
+mod head;
 mod matmul;
 mod quantize;
+mod query_key_value;
 mod rms_norm;
 mod rope_append;
 mod sample;
@@ -21,6 +25,9 @@ mod reference;
 mod support;
 
 use qwisp::backend::gpu::Step;
+use qwisp::generate::Random;
+
+use self::support::noise::normal;
 
 /// The squared error of a kernel in f32, as part of the whole: (1e-5)².
 const F32: f64 = 1e-10;
@@ -34,4 +41,12 @@ const PACKED: f64 = 1e-4;
 /// A pass over `rows` tokens from `position` on.
 fn pass(rows: usize, position: usize) -> Step {
     Step { rows: rows as u32, first_row: 0, position: position as u32, padding: 0 }
+}
+
+/// A row of the residual stream, of which a few values are thousands of times as large as the others, as in a Qwen.
+fn residual_with_outliers(random: &mut Random, columns: usize) -> Vec<f32> {
+    let mut residual = normal(random, columns, 1.0);
+    residual[3] = 1e4;
+    residual[columns - 1] = -3e3;
+    residual
 }

@@ -170,7 +170,7 @@ fn small_products_are_right_in_every_format_with_every_epilogue_for_any_tokens()
         for (&format, case) in formats.iter().flat_map(|format| [0, 1, 2].map(|case| (format, case))) {
             let problem = Problem::random(&mut gpu, &mut random, format, shapes[case], 64, MAX_BINDING_BYTES);
             for epilogue in Epilogue::ALL {
-                for tokens in [1, 2, 3, 8] {
+                for tokens in [1, 2, 5, 8] {
                     problem.check(&mut gpu, &mut random, epilogue, tokens);
                 }
             }
@@ -268,5 +268,26 @@ fn the_product_with_a_whole_vocabulary_is_right() {
     assert_eq!(problem.weights.shards.len(), 2);
     for tokens in [1, 3] {
         problem.check(&mut gpu, &mut random, Epilogue::Store, tokens);
+    }
+}
+
+#[test]
+fn products_are_right_on_every_tier() {
+    for mut gpu in Gpu::open_tiers() {
+        let mut random = Random::new(5);
+        // Rows shared by 16 lanes, and by 32.
+        let cases = [
+            (TensorType::Q5_0, [67, 896]),
+            (TensorType::Q8_0, [40, 4864]),
+            (TensorType::Q4K, [67, 1536]),
+            (TensorType::Q6K, [9, 8960]),
+            (TensorType::F16, [33, 3584]),
+        ];
+        for (format, shape) in cases {
+            let problem = Problem::random(&mut gpu, &mut random, format, shape, 40, MAX_BINDING_BYTES);
+            for tokens in [1, 2, 5, 8, 40] {
+                problem.check(&mut gpu, &mut random, Epilogue::AddToResidual, tokens);
+            }
+        }
     }
 }

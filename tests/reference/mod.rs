@@ -4,8 +4,11 @@
 
 pub(crate) mod attention;
 pub(crate) mod attention_reduce;
+pub(crate) mod gate_up;
+pub(crate) mod head;
 pub(crate) mod matmul;
 pub(crate) mod quantize;
+pub(crate) mod query_key_value;
 pub(crate) mod qwen2;
 pub(crate) mod rms_norm;
 pub(crate) mod rope_append;

@@ -65,6 +65,11 @@ pub(crate) fn load_parts(device: Device, gguf: &[u8], piece_bytes: usize) -> (Co
 
 /// A model from a good file.
 pub(crate) fn load_model(gguf: &[u8]) -> Model<GpuBackend> {
-    let (config, backend, weights) = load_parts(open_device(), gguf, gguf.len());
+    load_model_on(open_device(), gguf)
+}
+
+/// A model from a good file, on this device.
+pub(crate) fn load_model_on(device: Device, gguf: &[u8]) -> Model<GpuBackend> {
+    let (config, backend, weights) = load_parts(device, gguf, gguf.len());
     Model::new(config, backend, weights).expect("there is room for the cache")
 }

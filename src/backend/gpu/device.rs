@@ -114,6 +114,8 @@ impl Device {
     /// The first fault that the device reported.
     pub(super) async fn wait(&self, promise: Promise) -> Result<()> {
         self.poll(promise.submission);
+        // What was never submitted because of a fault is never done either, natively: nobody would answer.
+        self.check()?;
         // A sender that is dropped means a lost device, which `check` reports.
         let _ = promise.done.await;
         self.check()

@@ -29,6 +29,8 @@ impl Readback {
     pub(super) async fn finish<T>(self, device: &Device, read: impl FnOnce(&[u8]) -> T) -> Result<(T, wgpu::Buffer)> {
         const FAILED: &str = "reading back from the GPU failed";
         device.poll(self.submission);
+        // What was never submitted because of a fault is never mapped either, natively: nobody would answer.
+        device.check()?;
         match self.mapped.await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => return Err(device.fault_or(FAILED, error)),
