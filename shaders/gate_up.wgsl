@@ -1,7 +1,7 @@
 // hidden[row] = silu(gate[row, :] · x) * (up[row, :] · x) with x = rms_norm(residual): the first half of the feed-forward
 // layer for a single token. Shazeer, "GLU Variants Improve Transformer" (2020): SwiGLU.
 //
-// Constants: ROWS of either matrix, as GATE_ROWS and UP_ROWS (a multiple of 16), COLUMNS (a multiple of 32), EPSILON; THREADS,
+// Constants: ROWS of either matrix, as GATE_ROWS and UP_ROWS (a multiple of 32), COLUMNS (a multiple of 32), EPSILON; THREADS,
 // LANES and ROWS_PER_THREAD, see `shared/lanes.wgsl`.
 @group(0) @binding(0) var<storage, read> residual: array<vec4<f32>>;         // [1, COLUMNS / 4]
 @group(0) @binding(1) var<storage, read> norm: array<vec4<f32>>;             // [COLUMNS / 4]

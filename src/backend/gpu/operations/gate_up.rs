@@ -30,7 +30,7 @@ impl GateUp<'_> {
         recorder.dispatch(
             &Self::variant([self.gate.tensor_type, self.up.tensor_type], [rows, columns], self.epsilon),
             &[(0, self.residual), (1, self.norm), (2, self.gate.buffer()), (3, self.up.buffer()), (4, self.hidden)],
-            [Lanes::for_layer(columns).workgroups(rows), 1, 1],
+            [Lanes::for_many_rows(columns).workgroups(rows), 1, 1],
             2 * (rows * columns) as u64,
         );
     }
@@ -43,7 +43,7 @@ impl GateUp<'_> {
             ("COLUMNS", columns.into()),
             ("EPSILON", epsilon.into()),
         ];
-        constants.extend(Lanes::for_layer(columns).constants());
+        constants.extend(Lanes::for_many_rows(columns).constants());
         Variant { formats: vec![("gate", gate), ("up", up)], ..Variant::new("gate_up", constants) }
     }
 }

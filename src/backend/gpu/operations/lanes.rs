@@ -5,8 +5,8 @@ use crate::backend::gpu::shaders::Constant;
 
 /// The layout of a workgroup for a matrix of some width.
 ///
-/// A thread computes four rows with what it loads of the input. More would save loads, but a small matrix has too few rows
-/// to keep a large GPU busy then; the head has enough for eight.
+/// A thread computes eight rows with what it loads of the input where there are many, in the head and the feed-forward
+/// layer; four where there are few, because eight would leave most of a large GPU without work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Lanes {
     /// Threads of the workgroup.
@@ -18,13 +18,19 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// The fewest rows of a workgroup for the matrices of a layer.
-    pub(super) const MIN_LAYER_ROWS: usize = 8;
+    /// The fewest rows of a workgroup for a matrix of few rows.
+    pub(super) const MIN_FEW_ROWS: usize = 8;
 
-    /// For the matrices of a layer.
-    pub(super) fn for_layer(columns: usize) -> Self {
+    /// For a matrix of few rows: about as many as the residual stream is wide.
+    pub(super) fn for_few_rows(columns: usize) -> Self {
         let (threads, lanes) = (64, Self::lanes(columns));
         Self { threads, rows: threads / lanes * 4, lanes }
+    }
+
+    /// For a matrix of many rows.
+    pub(super) fn for_many_rows(columns: usize) -> Self {
+        let (threads, lanes) = (64, Self::lanes(columns));
+        Self { threads, rows: threads / lanes * 8, lanes }
     }
 
     /// For the head: a workgroup computes what shares a maximum.

@@ -71,7 +71,7 @@ impl MatMul<'_> {
             }
             let multiply_adds = (shard.rows * self.weights.columns) as u64 * self.tokens as u64;
             let workgroups = match self.tokens {
-                ..=SMALL_TOKENS => [Lanes::for_layer(self.weights.columns).workgroups(shard.rows), 1, 1],
+                ..=SMALL_TOKENS => [Lanes::for_few_rows(self.weights.columns).workgroups(shard.rows), 1, 1],
                 tokens if quantized.is_some() => RegisterTile::SQUARE.workgroups(shard.rows, tokens),
                 tokens => RegisterTile::for_tokens(tokens).workgroups(shard.rows, tokens),
             };
@@ -88,7 +88,7 @@ impl MatMul<'_> {
 
     /// The most rows of one shard: a dispatch has a limited number of workgroups.
     pub fn max_shard_rows(limits: &wgpu::Limits) -> usize {
-        limits.max_compute_workgroups_per_dimension as usize * Lanes::MIN_LAYER_ROWS
+        limits.max_compute_workgroups_per_dimension as usize * Lanes::MIN_FEW_ROWS
     }
 
     fn shard_variant(&self, shard: &Shard) -> Variant {
@@ -124,7 +124,7 @@ impl MatMul<'_> {
             _ => "matmul",
         };
         if tokens <= SMALL_TOKENS {
-            constants.extend(Lanes::for_layer(columns).constants());
+            constants.extend(Lanes::for_few_rows(columns).constants());
         }
         if kernel == "small_matmul" {
             constants.push(("TOKENS", SMALL_TOKENS.into()));

@@ -46,7 +46,7 @@ impl QueryKeyValue<'_> {
                 (7, value_bias),
                 (8, self.qkv),
             ],
-            [Lanes::for_layer(columns).workgroups(rows.iter().sum()), 1, 1],
+            [Lanes::for_few_rows(columns).workgroups(rows.iter().sum()), 1, 1],
             (rows.iter().sum::<usize>() * columns) as u64,
         );
     }
@@ -61,7 +61,7 @@ impl QueryKeyValue<'_> {
             ("COLUMNS", columns.into()),
             ("EPSILON", epsilon.into()),
         ];
-        constants.extend(Lanes::for_layer(columns).constants());
+        constants.extend(Lanes::for_few_rows(columns).constants());
         let formats = NAMES.into_iter().zip(formats).collect();
         Variant { formats, ..Variant::new("query_key_value", constants) }
     }
