@@ -3,7 +3,7 @@
  * word for word, first from the network and then from IndexedDB with the server stopped. Takes minutes: SwiftShader
  * computes this model at under one token a second.
  *
- *     node scripts/verify_browser.mjs --model FILE.gguf --golden CASES.json [--case multi-turn]
+ *     node scripts/verify_browser.mjs --model FILE.gguf --golden CASES.json [--case multi-turn] [--tier NAME]
  */
 
 import { readFile } from "node:fs/promises";
@@ -51,14 +51,14 @@ function check(condition, message) {
  * Loads the model into the page, lets it answer, and checks both.
  * @param {EnginePage} page
  * @param {GoldenCase} golden
- * @param {{ model: string, sha256: string | undefined }} source
+ * @param {{ model: string, sha256: string | undefined, tier: import("../www/engine/qwisp.js").Tier }} source
  * @param {{ fromCache: boolean }} expected
  */
 async function verifyAnswer(page, golden, source, { fromCache }) {
   const started = performance.now();
   const { info, progress } = await page.load({ ...source, backend: "webgpu" });
   const loadSeconds = (performance.now() - started) / 1000;
-  console.log(`  ${info.model.name} on ${info.backend}, ${info.adapter}`);
+  console.log(`  ${info.model.name} on ${info.backend}, ${info.adapter}, tier ${info.tier}`);
   console.log(`  loaded in ${loadSeconds.toFixed(1)} s`);
   const { wasmBytes, weightsBytes, kvCacheBytes } = info.memory;
   const mebibytes = (/** @type {number} */ bytes) => `${(bytes / (1 << 20)).toFixed(1)} MiB`;
@@ -94,6 +94,7 @@ async function main() {
       model: { type: "string" },
       golden: { type: "string" },
       case: { type: "string", default: "multi-turn" },
+      tier: { type: "string", default: "auto" },
     },
   });
   if (!values.model || !values.golden) throw new Error("--model and --golden are needed");
@@ -102,7 +103,9 @@ async function main() {
   const browser = await launchChromium();
   try {
     const { models } = await (await fetch(`${server.url}models.json`)).json();
-    const source = { model: server.modelUrl, sha256: models[0].sha256 };
+    // What is no tier, the engine itself refuses.
+    const tier = /** @type {import("../www/engine/qwisp.js").Tier} */ (values.tier);
+    const source = { model: server.modelUrl, sha256: models[0].sha256, tier };
     const page = await EnginePage.open(browser.context, server.url);
     console.log(`${golden.name}, over HTTP:`);
     await verifyAnswer(page, golden, source, { fromCache: false });

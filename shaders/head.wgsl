@@ -44,12 +44,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let token = FIRST_ROW + row;
         block[thread] = MASKED;
         if (row < ROWS) {
-            let factor = norm_factor(sum_of_lanes(row_set, ROWS_PER_THREAD));
-            let product = factor * sum_of_lanes(row_set, thread % ROWS_PER_THREAD);
+            let squares = sum_of_lanes(row_set, ROWS_PER_THREAD);
+            let product = norm_factor(squares) * sum_of_lanes(row_set, thread % ROWS_PER_THREAD);
             let logit = penalize(product, occurrences[token]);
             logits[token] = logit;
             if (token < settings.choices) {
-                block[thread] = logit;
+                // Divided by a root of infinity, a residual out of range would pass for zeros.
+                block[thread] = select(squares, logit, is_finite(squares));
             }
         }
     }

@@ -249,8 +249,9 @@ fn blocks_with_logits_that_are_not_finite_are_marked() {
         let finite = problem.run(&mut gpu, 1, &residual, settings, &[0; ROWS]);
         assert_eq!(finite.block_maxima, block_maxima(&finite.logits, CHOICES));
 
-        // A residual stream that is not finite spoils every logit. Tokens from 70 on pad the vocabulary.
-        for bad in not_finite {
+        // A residual stream that is not finite, or whose square isn't, spoils every logit. Tokens from 70 on pad the
+        // vocabulary.
+        for bad in not_finite.into_iter().chain([1e30]) {
             let mut residual = residual.clone();
             residual[9] = bad;
             let got = problem.run(&mut gpu, 1, &residual, settings, &[0; ROWS]);
