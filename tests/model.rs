@@ -249,7 +249,10 @@ fn a_decoded_token_is_one_short_pass_and_needs_nothing_from_the_host() {
         .sum();
 
     let mut model = load_model(&gguf);
+    let before = model.counters();
     model.compile();
+    let compiling = Counters { bind_groups_created: 0, ..model.counters() - before };
+    assert_eq!(compiling, Counters::default(), "compiling runs nothing");
     let prompt = random_tokens(100);
     let choices = model.config.dimensions.vocabulary;
     let sampling = Sampling::default();

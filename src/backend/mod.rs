@@ -107,6 +107,9 @@ pub trait Backend {
     /// Starts a pass over `tokens` (1 to [`MAX_PASS_TOKENS`]); the first has this `position` in the conversation.
     fn begin(&mut self, tokens: &[u32], position: usize);
 
+    /// Starts a pass that will be discarded: recording it makes its kernels ready, and nothing of it is run.
+    fn rehearse(&mut self, tokens: usize, position: usize);
+
     /// residual = rows of `table` `[vocabulary, hidden]`, one for each token.
     fn embed(&mut self, table: &Self::Tensor);
 

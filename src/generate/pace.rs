@@ -16,21 +16,23 @@ const WEIGHT: f64 = 0.125;
 
 /// Measures how fast tokens come. They may come in bursts, so it is the average that counts.
 pub(super) struct Pace {
-    last: Instant,
+    /// When the last token was read.
+    last: Option<Instant>,
     token_ms: Option<f64>,
 }
 
 impl Pace {
     /// Nothing is known yet.
     pub(super) fn new() -> Self {
-        Self { last: Instant::now(), token_ms: None }
+        Self { last: None, token_ms: None }
     }
 
     /// Takes note that a token was read.
     pub(super) fn note_token(&mut self) {
         let now = Instant::now();
-        let token_ms = now.duration_since(self.last).as_secs_f64() * 1000.0;
-        self.last = now;
+        // The first token took as long as the prompt, which says nothing of those after it.
+        let Some(last) = self.last.replace(now) else { return };
+        let token_ms = now.duration_since(last).as_secs_f64() * 1000.0;
         self.token_ms = Some(self.token_ms.map_or(token_ms, |average| average + WEIGHT * (token_ms - average)));
     }
 
@@ -59,7 +61,7 @@ mod tests {
     #[test]
     fn a_burst_counts_as_its_average() {
         let mut pace = Pace { token_ms: Some(25.0), ..Pace::new() };
-        for _ in 0..3 {
+        for _ in 0..4 {
             pace.note_token(); // at once
         }
         assert!(pace.tokens_ahead() > 8 && pace.tokens_ahead() < 16, "{}", pace.tokens_ahead());

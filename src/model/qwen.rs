@@ -155,15 +155,14 @@ impl<B: Backend> Model<B> {
     }
 
     /// Compiles the kernels for single tokens and for prompts, so that the first answer doesn't wait for them. The weights
-    /// need not be there yet. Forgets what the cache holds.
+    /// need not be there yet, and nothing is run.
     pub fn compile(&mut self) {
         let last_position = self.cache.capacity() - 1;
-        for (tokens, position) in [(1, 0), (1, last_position), (MAX_PASS_TOKENS, 0)] {
-            self.backend.begin(&vec![0; tokens], position);
+        for (tokens, position) in [(1, 0), (1, last_position), (MAX_PASS_TOKENS.min(self.cache.capacity()), 0)] {
+            self.backend.rehearse(tokens, position);
             self.pass();
             self.sample();
             self.backend.discard();
         }
-        self.cache.truncate(0);
     }
 }

@@ -271,7 +271,7 @@ export class Engine {
   /**
    * How many bytes per second the GPU's memory can move, those read and those written together, as a plain copy of
    * 64 MiB shows: what decoding, which reads every weight for every token, can reach at most. Takes two seconds on a
-   * GPU, and 128 MiB of its memory.
+   * GPU, and 128 MiB of its memory; where there is no room for them, the engine is gone with `out-of-memory`.
    */
   measureBandwidth(): Promise<number>;
 

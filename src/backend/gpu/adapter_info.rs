@@ -30,7 +30,7 @@ pub(super) fn has_subgroups(device: &wgpu::Device) -> bool {
     use wasm_bindgen::JsCast as _;
 
     let has = || -> Option<bool> {
-        let features = Reflect::get(&*device.as_webgpu()?, &"features".into()).ok()?;
+        let features = Reflect::get(device.as_webgpu()?, &"features".into()).ok()?;
         let has: js_sys::Function = Reflect::get(&features, &"has".into()).ok()?.dyn_into().ok()?;
         has.call1(&features, &"subgroups".into()).ok()?.as_bool()
     };

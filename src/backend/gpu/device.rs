@@ -46,10 +46,16 @@ impl Device {
             })
             .await
             .map_err(|error| no_webgpu("there is no WebGPU adapter", error))?;
+        // Nothing is asked for that the tier has no use for.
+        let features = match tier {
+            None | Some("subgroups") => wgpu::Features::SUBGROUP,
+            Some("f16") => wgpu::Features::SHADER_F16,
+            Some(_) => wgpu::Features::empty(),
+        };
         let (device, queue) = adapter
             .request_device(&wgpu::DeviceDescriptor {
                 label: Some("qwisp"),
-                required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::SHADER_F16),
+                required_features: adapter.features() & features,
                 // Core WebGPU's own limits; buffers only as large as the largest tensor piece.
                 required_limits: wgpu::Limits::default(),
                 ..Default::default()
@@ -75,8 +81,10 @@ impl Device {
         let info = adapter.get_info();
         let packed = wgpu::WgslLanguageFeatures::Packed4x8IntegerDotProduct;
         let mut offer = Offer {
-            subgroup_min_size: has_subgroups(&device).then_some(info.subgroup_min_size),
-            shader_f16: device.features().contains(wgpu::Features::SHADER_F16),
+            subgroup_min_size: has_subgroups(&device)
+                .then_some(info.subgroup_min_size)
+                .filter(|size| size.is_power_of_two()),
+            shader_f16: adapter.features().contains(wgpu::Features::SHADER_F16),
             packed_dot_product: instance.wgsl_language_features().contains(packed),
             is_software: info.device_type == wgpu::DeviceType::Cpu,
         };

@@ -68,12 +68,23 @@ pub struct GpuBackend {
     handed_over: Option<Promise>,
     /// The pass that is being recorded.
     step: Step,
-    /// Whether it computes a sampled token.
-    is_sampled: bool,
+    /// What it is for.
+    purpose: Purpose,
     /// The last pass over a sampled token, to be run again.
     decode: Option<Decode>,
     /// Rows of logits that the last head computes.
     logit_rows: usize,
+}
+
+/// What a pass is recorded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To compute tokens from the host.
+    Tokens,
+    /// To compute a sampled token, now and again.
+    SampledToken,
+    /// To make its kernels ready.
+    Rehearsal,
 }
 
 /// A pass over one sampled token, which is the same for every position with the same splits.
@@ -202,7 +213,7 @@ impl GpuBackend {
             sampler,
             handed_over: None,
             step: Step::default(),
-            is_sampled: false,
+            purpose: Purpose::Rehearsal,
             decode: None,
             logit_rows: 0,
         })
@@ -356,9 +367,15 @@ impl Backend for GpuBackend {
         self.recorder.submit();
         self.recorder.count_tokens(tokens.len());
         self.step = Step { rows: tokens.len() as u32, first_row: 0, position: position as u32, padding: 0 };
-        self.is_sampled = false;
+        self.purpose = Purpose::Tokens;
         self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
         self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
+    }
+
+    fn rehearse(&mut self, tokens: usize, position: usize) {
+        self.recorder.submit();
+        self.step = Step { rows: tokens as u32, first_row: 0, position: position as u32, padding: 0 };
+        self.purpose = Purpose::Rehearsal;
     }
 
     fn embed(&mut self, table: &Tensor) {
@@ -473,7 +490,10 @@ impl Backend for GpuBackend {
 
     fn feed_forward_output(&mut self, weight: &Tensor) {
         self.add_to_residual(weight, |activations| &activations.gate);
-        self.recorder.submit_if_long();
+        // What is run again, or never, must stay in one piece.
+        if self.purpose == Purpose::Tokens {
+            self.recorder.submit_if_long();
+        }
     }
 
     fn head(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, rows: usize) {
@@ -546,7 +566,7 @@ impl Backend for GpuBackend {
     fn submit_sampled(&mut self) {
         let recording = self.recorder.take();
         self.sampler.run(&mut self.recorder, &recording);
-        if self.is_sampled {
+        if self.purpose == Purpose::SampledToken {
             self.decode = Some(Decode { recording, splits: AttentionDecode::splits(self.step.position as usize + 1) });
         }
     }
@@ -554,7 +574,7 @@ impl Backend for GpuBackend {
     fn begin_sampled(&mut self, position: usize) {
         self.recorder.count_tokens(1);
         self.step = Step { rows: 1, first_row: 0, position: position as u32, padding: 0 };
-        self.is_sampled = true;
+        self.purpose = Purpose::SampledToken;
     }
 
     fn repeat(&mut self, position: usize) -> bool {

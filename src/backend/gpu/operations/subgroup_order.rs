@@ -12,7 +12,7 @@ const THREADS: usize = 128;
 pub struct SubgroupOrder;
 
 impl SubgroupOrder {
-    /// Whether subgroups hold consecutive threads, at least `min_size` of them.
+    /// Whether subgroups hold consecutive threads, at least `min_size` of them, and kernels that use them compile.
     ///
     /// # Errors
     /// What the device reports.
@@ -28,7 +28,12 @@ impl SubgroupOrder {
         };
         let order = buffer(wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
         let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+        // A driver that refuses the kernel only loses the tier.
+        let scope = device.device.push_error_scope(wgpu::ErrorFilter::Validation);
         recorder.dispatch(&Self::variant(), &[(0, &order)], [1, 1, 1], 0);
+        if scope.pop().await.is_some() {
+            return Ok(false);
+        }
         let order = recorder.read(&order, &staging, 2 * THREADS).await?;
         Ok(order.chunks(2).zip(0..).all(|(pair, thread)| {
             let (place, size) = (pair[0].to_bits(), pair[1].to_bits());
