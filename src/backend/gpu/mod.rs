@@ -3,6 +3,7 @@
 //! Weights are repacked into planes when they are loaded; activations and norms are f32; the KV cache is f16. Beyond
 //! core WebGPU, kernels use what belongs to the device's [`tier`].
 
+mod activations;
 mod adapter_info;
 pub mod bandwidth;
 pub mod device;
@@ -17,16 +18,16 @@ pub mod uploader;
 
 use bytemuck::{Pod, Zeroable};
 
+use self::activations::Activations;
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
-    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QuantizedRows, QueryKeyValue, RmsNorm,
-    RopeAppend, Sample, SiluMul, rotations,
+    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue, RmsNorm, RopeAppend, Sample,
+    SiluMul,
 };
 use self::recorder::{Recorder, Recording};
 use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
-use self::tier::Tier;
 use self::uploader::Uploader;
 use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
@@ -91,81 +92,6 @@ enum Purpose {
 struct Decode {
     recording: Recording,
     splits: usize,
-}
-
-/// The buffers that a pass works in, each with room for [`MAX_PASS_TOKENS`] rows.
-struct Activations {
-    /// u32 `[tokens]`.
-    tokens: wgpu::Buffer,
-    /// [`Step`] of the layers.
-    step: wgpu::Buffer,
-    /// [`Step`] of the head.
-    logits_step: wgpu::Buffer,
-    /// f32 `[tokens, hidden]`.
-    residual: wgpu::Buffer,
-    /// f32 `[tokens, hidden]`.
-    normalized: wgpu::Buffer,
-    /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`.
-    qkv: wgpu::Buffer,
-    /// f32 `[tokens, heads * head_dim]`.
-    attention: wgpu::Buffer,
-    /// f32 `[splits, heads, head_dim + 2]`: attention to each part of a long context.
-    attention_partials: wgpu::Buffer,
-    /// f32 `[tokens, feed_forward]`.
-    gate: wgpu::Buffer,
-    /// f32 `[tokens, feed_forward]`.
-    up: wgpu::Buffer,
-    /// What products of quants read, where the tier has them.
-    quantized: Option<QuantizedRows>,
-    /// f32 `[context, head_dim / 2, 2]`.
-    rotations: wgpu::Buffer,
-    /// f32, zeros enough for the bias of a projection that has none.
-    no_bias: wgpu::Buffer,
-    /// f32 `[MAX_LOGIT_ROWS, vocabulary]`, for the host or for the sampler.
-    logits: wgpu::Buffer,
-    /// Host-readable copy of the logits.
-    staging: wgpu::Buffer,
-}
-
-impl Activations {
-    fn new(device: &Device, dimensions: &Dimensions) -> Self {
-        use wgpu::BufferUsages as Usage;
-        let buffer = |label, bytes: usize, usage| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: bytes as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let rows = |label, columns: usize| buffer(label, MAX_PASS_TOKENS * columns * size_of::<f32>(), Usage::STORAGE);
-        let step = |label| buffer(label, size_of::<Step>(), Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST);
-        let table = rotations(dimensions);
-        let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
-        device.queue.write_buffer(&rotations, 0, bytemuck::cast_slice(&table));
-        let partial_floats = AttentionDecode::partial_floats(dimensions, AttentionDecode::splits(dimensions.context));
-        let logits_bytes = MAX_LOGIT_ROWS * dimensions.vocabulary * size_of::<f32>();
-        Self {
-            tokens: buffer("tokens", MAX_PASS_TOKENS * size_of::<u32>(), Usage::STORAGE | Usage::COPY_DST),
-            step: step("step"),
-            logits_step: step("logits step"),
-            residual: rows("residual", dimensions.hidden),
-            normalized: rows("normalized", dimensions.hidden),
-            qkv: rows("qkv", dimensions.qkv_columns()),
-            attention: rows("attention", dimensions.heads * dimensions.head_dim),
-            attention_partials: buffer("attention partials", partial_floats * size_of::<f32>(), Usage::STORAGE),
-            gate: rows("gate", dimensions.feed_forward),
-            up: rows("up", dimensions.feed_forward),
-            quantized: matches!(device.tier, Tier::F16 | Tier::Packed).then(|| {
-                let widest = dimensions.hidden.max(dimensions.feed_forward).max(dimensions.heads * dimensions.head_dim);
-                QuantizedRows::allocate(device, MAX_PASS_TOKENS, widest)
-            }),
-            rotations,
-            no_bias: buffer("no bias", dimensions.heads * dimensions.head_dim * size_of::<f32>(), Usage::UNIFORM),
-            logits: buffer("logits", logits_bytes, Usage::STORAGE | Usage::COPY_SRC),
-            staging: buffer("logits for the host", logits_bytes, Usage::MAP_READ | Usage::COPY_DST),
-        }
-    }
 }
 
 impl GpuBackend {
