@@ -5,6 +5,8 @@ DEFAULT_MODEL := models/qwen2.5-coder-0.5b-instruct-q4_k_m.gguf
 MODEL ?= $(DEFAULT_MODEL)
 GOLDEN ?= tests/golden/qwen2.5-coder-0.5b-q4_k_m.json
 PORT ?= 8080
+# Not what the environment calls so: there it is the program that opens web pages.
+BROWSER := chromium
 LONG_CONTEXT ?=
 
 # Tools that setup builds for this project come first; rustup's folder may not be on a fresh machine's PATH yet.
@@ -38,8 +40,9 @@ verify-model: model ## Compare the engine, on Vulkan, with reference answers: MO
 	cargo run --locked --release --example verify_model -- \
 		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)")
 
-verify-browser: build setup-tests model ## Let the real model answer in Chromium, also from IndexedDB: MODEL=, GOLDEN=, TIER=
-	node scripts/verify_browser.mjs --model "$(MODEL)" --golden "$(GOLDEN)" $(if $(TIER),--tier "$(TIER)")
+verify-browser: build setup-tests model ## Let the real model answer in a browser: BROWSER=chromium|firefox, MODEL=, GOLDEN=, TIER=
+	node scripts/verify_browser.mjs --browser "$(BROWSER)" --model "$(MODEL)" --golden "$(GOLDEN)" \
+		$(if $(TIER),--tier "$(TIER)")
 
 bench: build setup-tests model ## Measure speed, loading, memory, costs: PROMPTS=, GENERATE=, RUNS=, TARGETS=, BASELINE=older/dist
 	@node scripts/bench.mjs --model "$(MODEL)" $(foreach option,prompts generate runs targets tier patience timeout \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Sets up what the tests need beyond the build: rustfmt, clippy, a browser, a Vulkan driver that runs on the CPU.
+# Sets up what the tests need beyond the build: rustfmt, clippy, browsers, a Vulkan driver that runs on the CPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup_lib.sh
@@ -12,9 +12,14 @@ for component in rustfmt clippy; do
   fi
 done
 
-# Where the browser is: CHROMIUM if it is set, otherwise the usual names (tests/web/support/browser.mjs).
-node tests/web/support/find_chromium.mjs >/dev/null 2>&1 || need_debian_packages "Chromium" chromium
-node tests/web/support/find_chromium.mjs >/dev/null
+# Where a browser is: CHROMIUM or FIREFOX if it is set, otherwise the usual names (tests/web/support/find_browser.mjs).
+# need_browser BROWSER TITLE PACKAGE
+need_browser() {
+  node tests/web/support/find_browser.mjs "$1" >/dev/null 2>&1 || need_debian_packages "$2" "$3"
+  node tests/web/support/find_browser.mjs "$1" >/dev/null
+}
+need_browser chromium Chromium chromium
+need_browser firefox Firefox firefox-esr
 
 has_software_vulkan() { compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null || compgen -G '/etc/vulkan/icd.d/lvp_icd*.json' >/dev/null; }
 if [ "$(uname -s)" = Linux ] && ! has_software_vulkan; then

@@ -1,17 +1,18 @@
 /**
- * Lets the real model answer in Chromium, on SwiftShader, through the public module: a case of the reference answers,
- * word for word, first from the network and then from IndexedDB with the server stopped. Takes minutes: SwiftShader
- * computes this model at under one token a second.
+ * Lets the real model answer in a browser, on its software adapter, through the public module: a case of the reference
+ * answers, word for word, first from the network and then from IndexedDB with no server to ask for it. Takes minutes:
+ * SwiftShader computes this model at under one token a second.
  *
- *     node scripts/verify_browser.mjs --model FILE.gguf --golden CASES.json [--case multi-turn] [--tier NAME]
+ *     node scripts/verify_browser.mjs --model FILE.gguf --golden CASES.json [--browser chromium] [--case multi-turn]
+ *       [--tier NAME]
  */
 
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { launchChromium } from "../tests/web/support/browser.mjs";
+import { openBrowser, readBrowserNames } from "../tests/web/support/browser.mjs";
 import { EnginePage } from "../tests/web/support/engine_page.mjs";
-import { provideDistWithoutServer, startTestServer } from "../tests/web/support/test_server.mjs";
+import { startTestServer } from "../tests/web/support/test_server.mjs";
 
 const TIMEOUT_MS = 40 * 60_000;
 const WASM_BUDGET_BYTES = 128 << 20;
@@ -58,7 +59,7 @@ async function verifyAnswer(page, golden, source, { fromCache }) {
   const started = performance.now();
   const { info, progress } = await page.load({ ...source, backend: "webgpu" });
   const loadSeconds = (performance.now() - started) / 1000;
-  console.log(`  ${info.model.name} on ${info.backend}, ${info.adapter}, tier ${info.tier}`);
+  console.log(`  ${info.model.name} on ${[info.backend, info.adapter].filter(Boolean).join(", ")}, tier ${info.tier}`);
   console.log(`  loaded in ${loadSeconds.toFixed(1)} s`);
   const { wasmBytes, weightsBytes, kvCacheBytes } = info.memory;
   const mebibytes = (/** @type {number} */ bytes) => `${(bytes / (1 << 20)).toFixed(1)} MiB`;
@@ -95,13 +96,16 @@ async function main() {
       golden: { type: "string" },
       case: { type: "string", default: "multi-turn" },
       tier: { type: "string", default: "auto" },
+      browser: { type: "string", default: "chromium" },
     },
   });
   if (!values.model || !values.golden) throw new Error("--model and --golden are needed");
   const golden = await readGoldenCase(values.golden, values.case);
   const server = await startTestServer({ modelPath: resolve(values.model) });
-  const browser = await launchChromium();
+  const [name] = readBrowserNames(values.browser);
+  const browser = await openBrowser(name);
   try {
+    console.log(browser.version);
     const { models } = await (await fetch(`${server.url}models.json`)).json();
     // What is no tier, the engine itself refuses.
     const tier = /** @type {import("../www/engine/qwisp.js").Tier} */ (values.tier);
@@ -110,10 +114,9 @@ async function main() {
     console.log(`${golden.name}, over HTTP:`);
     await verifyAnswer(page, golden, source, { fromCache: false });
 
-    await server.close();
-    await provideDistWithoutServer(browser.context, server.url);
+    server.goOffline();
     await page.page.reload();
-    console.log(`${golden.name}, from IndexedDB, with the server stopped:`);
+    console.log(`${golden.name}, from IndexedDB, with no server to ask for it:`);
     await verifyAnswer(page, golden, source, { fromCache: true });
   } finally {
     await browser.close();

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
-import { launchChromium } from "./support/browser.mjs";
+import { after, before, it } from "node:test";
+import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
 import { readLayout, withFlippedByte, withTensorType, withUnknownArchitecture } from "./support/gguf.mjs";
 import { startTestServer } from "./support/test_server.mjs";
@@ -16,7 +16,7 @@ const WRONG_SHA256 = "0".repeat(64);
 /** @type {import("./support/engine_page.mjs").Message[]} */
 const QUESTION = [{ role: "user", content: "Hello there" }];
 
-describe("bad input", { timeout: 6 * TIMEOUT_MS }, () => {
+describeInEachBrowser("bad input", { timeout: 6 * TIMEOUT_MS }, (browserName) => {
   const modelPath = makeTinyModel();
   const model = readFileSync(modelPath);
   const { dataOffset, typeOffsets } = readLayout(model);
@@ -24,7 +24,7 @@ describe("bad input", { timeout: 6 * TIMEOUT_MS }, () => {
   const tensor = "blk.0.attn_q.weight";
   assert.ok(typeOffsets.has(tensor));
 
-  /** @type {Awaited<ReturnType<typeof launchChromium>>} */
+  /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
   /** @type {import("./support/test_server.mjs").TestServer} */
   let server;
@@ -35,7 +35,7 @@ describe("bad input", { timeout: 6 * TIMEOUT_MS }, () => {
 
   before(async () => {
     server = await startTestServer({ modelPath });
-    browser = await launchChromium();
+    browser = await openBrowser(browserName);
     page = await EnginePage.open(browser.context, server.url);
     const gone = await startTestServer({ modelPath });
     goneUrl = gone.modelUrl;
@@ -157,7 +157,7 @@ describe("bad input", { timeout: 6 * TIMEOUT_MS }, () => {
   });
 
   it("a browser without a WebGPU adapter is no-webgpu", { timeout: TIMEOUT_MS }, async () => {
-    const without = await launchChromium({ webgpu: false });
+    const without = await openBrowser(browserName, { webgpu: false });
     try {
       const page = await EnginePage.open(without.context, server.url);
       await assert.rejects(page.load({ model: server.modelUrl, backend: "webgpu" }), {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { median } from "../../www/bench/measure.js";
-import { launchChromium } from "./support/browser.mjs";
+import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
@@ -20,9 +20,9 @@ const COUNTER_NAMES = [
   "weightBytesRead",
 ];
 
-describe("the benchmark page", { timeout: 4 * TIMEOUT_MS }, () => {
+describeInEachBrowser("the benchmark page", { timeout: 4 * TIMEOUT_MS }, (browserName) => {
   const modelPath = makeTinyModel();
-  /** @type {Awaited<ReturnType<typeof launchChromium>>} */
+  /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
   /** @type {import("./support/test_server.mjs").TestServer} */
   let server;
@@ -31,10 +31,7 @@ describe("the benchmark page", { timeout: 4 * TIMEOUT_MS }, () => {
 
   before(async () => {
     server = await startTestServer({ modelPath });
-    browser = await launchChromium();
-    await browser.context.grantPermissions(["clipboard-read", "clipboard-write"], {
-      origin: new URL(server.url).origin,
-    });
+    browser = await openBrowser(browserName);
   });
 
   after(async () => {
@@ -50,7 +47,9 @@ describe("the benchmark page", { timeout: 4 * TIMEOUT_MS }, () => {
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
-    await page.goto(`${server.url}bench.html?${new URLSearchParams({ model: server.modelUrl, ...parameters })}`);
+    await page.goto(
+      `${server.url}bench.html?${new URLSearchParams({ model: server.modelUrl, backend: "webgpu", ...parameters })}`,
+    );
     return page;
   }
 
@@ -83,7 +82,8 @@ describe("the benchmark page", { timeout: 4 * TIMEOUT_MS }, () => {
     );
     const fact = (/** @type {string} */ name) => facts.get(name) ?? "";
     assert.equal(fact("Tier"), "core");
-    assert.match(fact("Runs on"), /^webgpu, .*swiftshader/i);
+    // Firefox gives its adapter no name.
+    assert.match(fact("Runs on"), browserName === "firefox" ? /^webgpu$/ : /^webgpu, .*swiftshader/i);
     // It was downloaded, kept, and loaded once more from there.
     for (const name of ["Load from the network", "Load from this device"]) assert.match(fact(name), /^\d.* m?s$/, name);
     assert.match(fact("Memory bandwidth"), /^\d+\.\d GB\/s$/);

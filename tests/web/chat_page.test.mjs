@@ -2,16 +2,16 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
-import { launchChromium } from "./support/browser.mjs";
+import { after, before, it } from "node:test";
+import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
 const TIMEOUT_MS = 120_000;
 
-describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
+describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName) => {
   const modelPath = makeTinyModel();
-  /** @type {Awaited<ReturnType<typeof launchChromium>>} */
+  /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
   /** @type {import("./support/test_server.mjs").TestServer} */
   let server;
@@ -20,7 +20,7 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
 
   before(async () => {
     server = await startTestServer({ modelPath });
-    browser = await launchChromium();
+    browser = await openBrowser(browserName);
   });
 
   after(async () => {
@@ -30,7 +30,7 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
 
   /**
    * @param {Record<string, string>} parameters of the address
-   * @param {{ context?: import("playwright-core").BrowserContext, loadedBefore?: string }} [options] `loadedBefore` is
+   * @param {{ context?: import("./support/browser.mjs").TestContext, loadedBefore?: string }} [options] `loadedBefore` is
    *   the address of a model that the page shall take for one that it loaded before
    */
   async function openPage(parameters, { context = browser.context, loadedBefore } = {}) {
@@ -41,7 +41,8 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
       if (message.type() === "error") complaints.push(message.text());
     });
     if (loadedBefore !== undefined) {
-      await page.addInitScript(
+      await page.goto(`${server.url}blank.html`);
+      await page.evaluate(
         (address) => localStorage.setItem("qwisp.loaded-before", JSON.stringify([address])),
         loadedBefore,
       );
@@ -52,7 +53,7 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
 
   /**
    * Asks, and waits for the answer.
-   * @param {import("playwright-core").Page} page
+   * @param {import("./support/browser.mjs").TestPage} page
    */
   async function askAndWait(page) {
     await page.getByRole("textbox", { name: "Message" }).fill("Hello there");
@@ -153,22 +154,22 @@ describe("the chat page", { timeout: 4 * TIMEOUT_MS }, () => {
   it("says that the browser refused to store the model", { timeout: TIMEOUT_MS }, async () => {
     const page = await browser.context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS / 2);
-    await page.route("**/engine/worker.js", async (route) => {
-      const response = await route.fetch();
-      const refuse = 'IDBFactory.prototype.open = () => { throw new DOMException("refused", "UnknownError"); };';
-      await route.fulfill({ response, body: `${refuse}\n${await response.text()}` });
-    });
+    const undo = server.prepend(
+      "/engine/worker.js",
+      'IDBFactory.prototype.open = () => { throw new DOMException("refused", "UnknownError"); };',
+    );
     const url = await server.addFile("refused.gguf", readFileSync(modelPath));
-    await page.goto(`${server.url}?${new URLSearchParams({ model: url, "max-tokens": "8" })}`);
+    await page.goto(`${server.url}?${new URLSearchParams({ model: url, backend: "webgpu", "max-tokens": "8" })}`);
     await page.getByRole("button", { name: /^Download/ }).click();
     await page.getByRole("status").getByText("Not kept on this device").waitFor();
     assert.equal(await page.evaluate((url) => localStorage["qwisp.loaded-before"].includes(url), url), false);
     await askAndWait(page);
     await page.close();
+    undo();
   });
 
   it("says what it takes where there is no WebGPU, and stays usable", { timeout: TIMEOUT_MS }, async () => {
-    const without = await launchChromium({ webgpu: false });
+    const without = await openBrowser(browserName, { webgpu: false });
     try {
       const page = await openPage({ model: server.modelUrl }, { context: without.context });
       await page.getByRole("button", { name: /^Download/ }).click();

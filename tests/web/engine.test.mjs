@@ -1,13 +1,13 @@
-/** The public module in Chromium, on WebGPU, with a tiny model: from the first download to a reload without network. */
+/** The public module in each browser, on WebGPU, with a tiny model: from the first download to a reload without network. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
-import { launchChromium } from "./support/browser.mjs";
+import { after, before, it } from "node:test";
+import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
 import { answerNatively, scoreNatively } from "./support/native.mjs";
-import { provideDistWithoutServer, startTestServer } from "./support/test_server.mjs";
+import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
 const TIMEOUT_MS = 120_000;
@@ -16,11 +16,11 @@ const GREEDY = { temperature: 0, maxTokens: 12 };
 /** @type {import("./support/engine_page.mjs").Message[]} */
 const QUESTION = [{ role: "user", content: "Hello there" }];
 
-describe("the engine in Chromium", { timeout: 4 * TIMEOUT_MS }, () => {
+describeInEachBrowser("the engine", { timeout: 4 * TIMEOUT_MS }, (browserName) => {
   const modelPath = makeTinyModel();
   const modelBytes = readFileSync(modelPath);
   const sha256 = createHash("sha256").update(modelBytes).digest("hex");
-  /** @type {Awaited<ReturnType<typeof launchChromium>>} */
+  /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
   /** @type {import("./support/test_server.mjs").TestServer} */
   let server;
@@ -29,7 +29,7 @@ describe("the engine in Chromium", { timeout: 4 * TIMEOUT_MS }, () => {
 
   before(async () => {
     server = await startTestServer({ modelPath });
-    browser = await launchChromium();
+    browser = await openBrowser(browserName);
     page = await EnginePage.open(browser.context, server.url);
   });
 
@@ -203,8 +203,7 @@ describe("the engine in Chromium", { timeout: 4 * TIMEOUT_MS }, () => {
   it("loads from IndexedDB when its server is gone", { timeout: TIMEOUT_MS }, async () => {
     await load();
     const before = await page.chat(QUESTION, GREEDY);
-    await server.close();
-    await provideDistWithoutServer(browser.context, server.url);
+    server.goOffline();
     await page.page.reload();
 
     const { progress } = await load();

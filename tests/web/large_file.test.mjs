@@ -5,12 +5,12 @@
 
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { launchChromium } from "./support/browser.mjs";
+import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
 import { deleteStoredRecord, storedRecords } from "./support/stored_records.mjs";
-import { provideDistWithoutServer, startTestServer } from "./support/test_server.mjs";
+import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
 const TIMEOUT_MS = 120_000;
@@ -20,13 +20,13 @@ const RECORD_BYTES = 4 << 20;
 /** Inside the second request: the first one asks for 8 MiB. */
 const BEHIND_FIRST_REQUEST = 9 << 20;
 
-describe("a file of several records", { timeout: 4 * TIMEOUT_MS }, () => {
+describeInEachBrowser("a file of several records", { timeout: 4 * TIMEOUT_MS }, (browserName) => {
   const modelPath = makeTinyModel({ paddingBytes: PADDING_BYTES });
   const modelBytes = statSync(modelPath).size;
   const recordIndexes = [0, 1, 2];
   assert.equal(Math.ceil(modelBytes / RECORD_BYTES), recordIndexes.length);
 
-  /** @type {Awaited<ReturnType<typeof launchChromium>>} */
+  /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
   /** @type {import("./support/test_server.mjs").TestServer} */
   let server;
@@ -37,7 +37,7 @@ describe("a file of several records", { timeout: 4 * TIMEOUT_MS }, () => {
 
   before(async () => {
     server = await startTestServer({ modelPath });
-    browser = await launchChromium();
+    browser = await openBrowser(browserName);
     page = await EnginePage.open(browser.context, server.url);
     const plainUrl = await server.addFile("plain.gguf", readFileSync(makeTinyModel()));
     await page.load({ model: plainUrl, backend: "webgpu" });
@@ -138,6 +138,7 @@ describe("a file of several records", { timeout: 4 * TIMEOUT_MS }, () => {
         await new Promise((resolve, reject) => {
           const loading = Engine.load({
             model: url,
+            backend: "webgpu",
             signal: abort.signal,
             onProgress: (/** @type {{ loadedBytes: number }} */ { loadedBytes }) => {
               if (loadedBytes >= bytes) resolve(undefined);
@@ -174,8 +175,7 @@ describe("a file of several records", { timeout: 4 * TIMEOUT_MS }, () => {
 
   it("loads from IndexedDB when its server is gone", { timeout: TIMEOUT_MS }, async () => {
     await assertLoadsWhole(server.modelUrl);
-    await server.close();
-    await provideDistWithoutServer(browser.context, server.url);
+    server.goOffline();
     await page.page.reload();
     const progress = await assertLoadsWhole(server.modelUrl);
     for (const { fromCache } of progress) assert.ok(fromCache);

@@ -23,7 +23,7 @@ export class PageError extends Error {
 
 /** One tab with at most one engine in it. */
 export class EnginePage {
-  /** @param {import("playwright-core").Page} page */
+  /** @param {import("./browser.mjs").TestPage} page */
   constructor(page) {
     this.page = page;
     /** What went wrong in the page without anybody catching it. @type {string[]} */
@@ -32,7 +32,7 @@ export class EnginePage {
   }
 
   /**
-   * @param {import("playwright-core").BrowserContext} context
+   * @param {import("./browser.mjs").TestContext} context
    * @param {string} url of the server, with a slash at its end
    */
   static async open(context, url) {

@@ -2,7 +2,7 @@
 
 /**
  * The indexes of the records that are stored of a file.
- * @param {import("playwright-core").Page} page
+ * @param {import("./browser.mjs").TestPage} page
  * @param {string} address
  * @returns {Promise<number[]>}
  */
@@ -29,7 +29,7 @@ export async function storedRecords(page, address) {
 }
 
 /**
- * @param {import("playwright-core").Page} page
+ * @param {import("./browser.mjs").TestPage} page
  * @param {string} address
  * @param {number} index
  */

@@ -22,6 +22,9 @@ export const BLANK_PAGE = '<!doctype html><html lang="en"><title>test</title></h
  *   flaws, which a test may change at any time
  * @property {(name: string, bytes: Uint8Array) => Promise<string>} addFile serves other bytes; returns their address
  * @property {() => string[]} downloads the paths of which a body was asked for so far
+ * @property {(path: string, code: string) => () => void} prepend puts code before a script of the page; returns what
+ *   takes it away again
+ * @property {() => void} goOffline from now on the page has its own files, as if from a service worker, and nothing else
  * @property {() => Promise<void>} close
  */
 
@@ -37,9 +40,19 @@ export async function startTestServer({ modelPath }) {
   /** @type {Map<string, import("./imperfect_server.mjs").Flaws>} */
   const imperfect = new Map();
 
+  /** What comes before scripts, by path. @type {Map<string, string>} */
+  const prepended = new Map();
+  let isOffline = false;
+
   const server = await listen(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     if (request.method === "GET") downloads.push(pathname);
+    if (isOffline && /^\/(models|files|imperfect)\//.test(pathname)) return void request.socket.destroy();
+    const code = prepended.get(pathname);
+    if (code !== undefined) {
+      const body = `${code}\n${await readFile(join(DIST, pathname), "utf8")}`;
+      return void response.writeHead(200, { "Content-Type": "text/javascript", "Cache-Control": "no-store" }).end(body);
+    }
     if (pathname === "/blank.html" || pathname === "/page.gguf") {
       response.writeHead(200, { "Content-Type": "text/html", "Content-Length": BLANK_PAGE.length }).end(BLANK_PAGE);
       return;
@@ -70,25 +83,14 @@ export async function startTestServer({ modelPath }) {
       return `${server.url}files/${name}`;
     },
     downloads: () => downloads,
+    prepend: (path, code) => {
+      prepended.set(path, code);
+      return () => void prepended.delete(path);
+    },
+    goOffline: () => void (isOffline = true),
     close: async () => {
       await server.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/**
- * Lets a browser have the page's own files although their server is stopped, as a service worker would. Whatever else
- * it asks for goes to the network, and fails there.
- * @param {import("playwright-core").BrowserContext} context
- * @param {string} url of the stopped server, with a slash at its end
- */
-export async function provideDistWithoutServer(context, url) {
-  await context.route(`${url}**`, async (route) => {
-    const { pathname } = new URL(route.request().url());
-    if (pathname === "/blank.html") return route.fulfill({ contentType: "text/html", body: BLANK_PAGE });
-    const path = join(DIST, pathname === "/" ? "index.html" : pathname);
-    const isPageFile = !pathname.startsWith("/models/") && (await readFile(path).catch(() => null));
-    return isPageFile ? route.fulfill({ path }) : route.continue();
-  });
 }
