@@ -1,5 +1,6 @@
 /** The chat page. It knows the engine only through its public module; it moves between four views. */
 import { Engine } from "../qwisp.js";
+import { askToKeep } from "./ask_to_keep.js";
 import { ChatView } from "./chat_view.js";
 import { EngineFacts } from "./engine_facts.js";
 import { FailureView } from "./failure_view.js";
@@ -56,17 +57,23 @@ async function runPage() {
     loading = new AbortController();
     hideAll();
     loadingView.show(choice.name);
+    let isDownload = false;
     try {
       const engine = await Engine.load({
         model: choice.model,
         backend: options.backend,
         tier: options.tier,
         contextLength: options.contextLength,
-        onProgress: (progress) => loadingView.update(progress),
+        onProgress: (progress) => {
+          isDownload ||= progress.phase === "download";
+          loadingView.update(progress);
+        },
         signal: loading.signal,
       });
       const { stored } = engine.info;
       if (choice.address !== null) rememberLoaded(choice.address, stored);
+      // Only then: whoever said no isn't asked at every visit. The answer makes no difference to what follows.
+      if (isDownload && stored) void askToKeep();
       hideAll();
       engineFacts.show(choice.name, engine.info);
       chatView.show(engine, { ...choice.sampling, ...options.generation });
