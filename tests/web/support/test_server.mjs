@@ -8,8 +8,8 @@ import { sendImperfectly } from "./imperfect_server.mjs";
 
 export const DIST = resolve("dist");
 
-/** A page of the same origin that loads nothing: tests import the public module into it. */
-export const BLANK_PAGE = '<!doctype html><html lang="en"><title>test</title></html>';
+/** A page of the same origin that loads nothing, not even an icon: tests import the public module into it. */
+const BLANK_PAGE = '<!doctype html><html lang="en"><title>test</title><link rel="icon" href="data:," /></html>';
 
 /**
  * @typedef {object} TestServer
