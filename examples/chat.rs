@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::engine::{ChatOptions, Engine};
 use qwisp::generate::Sampling;
-use qwisp::text::{Message, Role};
+use qwisp::text::{Message, Piece, Role};
 
 use self::common::load_engine;
 
@@ -44,8 +44,10 @@ fn answer(
 ) -> Result<(), Box<dyn Error>> {
     messages.push(Message::new(Role::User, prompt));
     let options = ChatOptions { max_tokens: arguments.max_tokens, ..ChatOptions::default() };
-    let show = |text: &str| {
-        print!("{text}");
+    let show = |piece: &Piece| {
+        // Thoughts are not part of the answer.
+        eprint!("{}", piece.thinking);
+        print!("{}", piece.text);
         // A closed pipe shows at the next line; there is nothing better to do about it here.
         let _ = std::io::stdout().flush();
     };

@@ -192,6 +192,7 @@ fn templates_render_as_python_renders_them() {
         let options = TemplateOptions {
             add_generation_prompt: case.add_generation_prompt,
             enable_thinking: case.enable_thinking,
+            ..TemplateOptions::default()
         };
         let prompt = model.template.render(&case.messages, &options).unwrap();
         let label = format!("{} {} {options:?}", case.model, case.name);
