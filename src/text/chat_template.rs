@@ -281,10 +281,10 @@ fn tool_call(call: &ToolCall, form: ToolCallForm, guard: &ContentGuard<'_>) -> R
         }
         arguments => arguments,
     };
-    let function: Value =
-        [("name", Value::from(guard.protect(name))), ("arguments", json::to_value(&guard.protect_json(arguments)))]
-            .into_iter()
-            .collect();
+    let function = Value::from_pairs([
+        ("name", Value::from(guard.protect(name))),
+        ("arguments", json::to_value(&guard.protect_json(arguments))),
+    ]);
     let id = id.iter().map(|id| ("id", Value::from(guard.protect(id))));
     Ok(Value::from_pairs(id.chain([("type", Value::from("function")), ("function", function)])))
 }
