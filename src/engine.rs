@@ -296,7 +296,8 @@ impl<B: Backend> Engine<B> {
         let (mut generator, cached) =
             Generator::start(model, tokens, sampling, tokenizer.len(), max_tokens, &aborted).await?;
         if turn.prefill.is_none() {
-            turn.usage.cached_tokens = cached;
+            // Thinking may have been ended before it began, and that may be in the cache, too.
+            turn.usage.cached_tokens = cached.min(turn.usage.prompt_tokens);
             turn.prefill = Some(generator.counters());
         }
         loop {

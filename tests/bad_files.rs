@@ -149,7 +149,6 @@ fn a_model_that_is_not_supported_is_told_from_a_bad_file() {
         ("no architecture", |file| remove(file, "general.architecture"), "general.architecture"),
         ("another kind of tokenizer", |file| set(file, "tokenizer.ggml.model", text("llama")), "\"llama\""),
         ("another pre-tokenizer", |file| set(file, "tokenizer.ggml.pre", text("gpt-2")), "gpt-2"),
-        ("no chat template", |file| remove(file, "tokenizer.chat_template"), "tokenizer.chat_template"),
         ("scaled rotation", |file| set(file, "qwen2.rope.scaling.type", text("yarn")), "yarn"),
         ("heads of 48 dimensions", |file| set(file, "qwen2.attention.key_length", Value::U32(48)), "48"),
         (

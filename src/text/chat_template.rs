@@ -16,7 +16,7 @@ use super::json;
 use super::message::{FunctionCall, Message, Role, ToolCall, texts_of};
 use super::prompt::Prompt;
 use super::special_tokens::SpecialTokens;
-use super::thinking::CLOSING;
+use super::thinking::{CLOSING, OPENING};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The name under which the one template is kept; it appears in messages.
@@ -116,7 +116,8 @@ impl ChatTemplate {
 
     /// Whether the template knows of thinking, which may then be marked by plain text.
     pub(super) fn mentions_thinking(&self) -> bool {
-        self.environment.get_template(NAME).is_ok_and(|template| template.source().contains(CLOSING))
+        let mentions = |source: &str| [OPENING, CLOSING].iter().any(|tag| source.contains(tag));
+        self.environment.get_template(NAME).is_ok_and(|template| mentions(template.source()))
     }
 
     /// Writes a conversation down. Special tokens in what is given stay plain text, but for user-defined ones
