@@ -168,9 +168,14 @@ impl<B: Backend> Engine<B> {
         self.tokenizer.encode_prompt(&self.prompt(messages, options)?)
     }
 
-    /// Whether the model thinks before it answers, with these options.
-    pub fn thinks(&self, options: &ChatOptions) -> bool {
-        self.template.thinks(options.thinking)
+    /// Whether the model thinks before it answers, with this value of [`ChatOptions::thinking`].
+    pub fn thinks(&self, thinking: Option<bool>) -> bool {
+        self.template.thinks(thinking)
+    }
+
+    /// Whether the model's template has a place for [`ChatOptions::tools`].
+    pub fn takes_tools(&self) -> bool {
+        self.template.takes_tools()
     }
 
     fn prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<Prompt> {

@@ -171,7 +171,7 @@ fn thoughts_come_apart_from_the_answer_when_the_prompt_opens_them() {
         || false,
     ));
     assert_eq!(error.expect_err("it always thinks").kind(), ErrorKind::InvalidArgument);
-    assert!(thinker.engine.thinks(&ChatOptions::default()));
+    assert!(thinker.engine.thinks(None));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn thoughts_come_apart_from_the_answer_when_the_model_opens_them() {
         assert_eq!((reply.thinking, reply.text), (thoughts.clone(), answer.clone()), "{thinking:?}");
         assert_eq!(reply.usage.completion_tokens, LENGTH);
         assert_eq!(reply.usage.thinking_tokens, thinker.closing - 1, "neither tag counts");
-        assert!(thinker.engine.thinks(&ChatOptions { thinking, ..ChatOptions::default() }));
+        assert!(thinker.engine.thinks(thinking));
     }
 
     let off = ChatOptions { thinking: Some(false), ..at_most(LENGTH) };
@@ -195,7 +195,7 @@ fn thoughts_come_apart_from_the_answer_when_the_model_opens_them() {
     let (reply, _) = thinker.reply(&off);
     assert_eq!((reply.thinking, reply.text), (String::new(), thinker.text(&ids)));
     assert_eq!(reply.usage.thinking_tokens, 0);
-    assert!(!thinker.engine.thinks(&off));
+    assert!(!thinker.engine.thinks(Some(false)));
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn thinking_ends_with_the_context_where_its_ending_has_no_room() {
 #[test]
 fn a_model_that_does_not_think_is_not_asked_to() {
     let mut engine = load_engine(&TinyModel::default().bytes(), None);
-    assert!(!engine.thinks(&ChatOptions::default()));
+    assert!(!engine.thinks(None) && !engine.takes_tools());
     let asked = ChatOptions { thinking: Some(true), ..at_most(1) };
     let error = block_on(engine.chat(&question("X"), &asked, &Sampling::greedy(), |_| (), || false));
     assert_eq!(error.expect_err("it can't").kind(), ErrorKind::InvalidArgument);

@@ -114,6 +114,11 @@ impl ChatTemplate {
         self.abilities().thinking.with(enable_thinking)
     }
 
+    /// Whether the template has a place for [`TemplateOptions::tools`].
+    pub fn takes_tools(&self) -> bool {
+        self.abilities().tools
+    }
+
     /// Whether the template knows of thinking, which may then be marked by plain text.
     pub(super) fn mentions_thinking(&self) -> bool {
         let mentions = |source: &str| [OPENING, CLOSING].iter().any(|tag| source.contains(tag));

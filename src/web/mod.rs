@@ -64,6 +64,8 @@ struct ModelInfo {
     parameters: u64,
     quantization: String,
     context_length: usize,
+    thinking: &'static str,
+    tools: bool,
 }
 
 #[derive(Serialize)]
@@ -215,6 +217,12 @@ impl WasmEngine {
                 parameters: config.parameters,
                 quantization: config.quantization.clone(),
                 context_length: dimensions.context,
+                thinking: match [Some(true), Some(false)].map(|thinking| loaded.engine.thinks(thinking)) {
+                    [_, true] => "always",
+                    [true, false] => "optional",
+                    [false, false] => "never",
+                },
+                tools: loaded.engine.takes_tools(),
             },
             backend: "webgpu",
             adapter: loaded.engine.model().backend().device().adapter_name.clone(),
@@ -240,7 +248,7 @@ impl WasmEngine {
         let chat_options: ChatOptions = from_js("options", options.clone())?;
         // What the caller chose, over what suits the model and its mode.
         let defaults: js_sys::Object =
-            to_js(&Sampling::recommended(self.engine.thinks(&chat_options)))?.unchecked_into();
+            to_js(&Sampling::recommended(self.engine.thinks(chat_options.thinking)))?.unchecked_into();
         let chosen: &js_sys::Object = options.unchecked_ref();
         let mut sampling: Sampling = from_js("options", js_sys::Object::assign(&defaults, chosen).into())?;
         let seed = js_sys::Reflect::get(&options, &"seed".into()).unwrap_or_default();
