@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{Generator, StopStrings, log_probabilities, prefill};
 use crate::model::Model;
 use crate::sampling::Sampling;
-use crate::text::{ChatTemplate, Message, Piece, Prompt, ReplyStream, TemplateOptions, Tokenizer};
+use crate::text::{ChatTemplate, Message, Piece, Prompt, ReplyStream, TemplateOptions, Tokenizer, texts_of};
 
 /// More bytes than any token of a Qwen stands for; its longest are runs of 128 spaces.
 const LONGEST_TOKEN_BYTES: usize = 256;
@@ -180,7 +180,8 @@ impl<B: Backend> Engine<B> {
 
     fn prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<Prompt> {
         // A text that can't fit is refused before it is copied and taken apart: that would cost many times its size.
-        let content_bytes: usize = messages.iter().flat_map(Message::texts).map(str::len).sum();
+        let texts = messages.iter().flat_map(Message::texts).chain(options.tools.iter().flat_map(texts_of));
+        let content_bytes: usize = texts.map(str::len).sum();
         let limit_bytes = self.model.config.dimensions.context * LONGEST_TOKEN_BYTES;
         if content_bytes > limit_bytes {
             return Err(Error::new(ErrorKind::ContextFull, "the conversation is longer than the context")

@@ -134,7 +134,7 @@ impl Message {
 }
 
 /// Every text of a JSON value, the keys of objects among them.
-pub(super) fn texts_of(value: &Value) -> Vec<&str> {
+pub fn texts_of(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
         Value::Array(items) => items.iter().flat_map(texts_of).collect(),

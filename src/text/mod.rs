@@ -23,7 +23,7 @@ mod tokenizer;
 mod vocabulary;
 
 pub use chat_template::{ChatTemplate, TemplateOptions};
-pub use message::{FunctionCall, Message, Role, ToolCall};
+pub use message::{FunctionCall, Message, Role, ToolCall, texts_of};
 pub use prompt::Prompt;
 pub use reply_stream::ReplyStream;
 pub use special_tokens::SpecialTokens;

@@ -109,6 +109,10 @@ describe("the arguments of chat", () => {
     assert.deepEqual(plainJson("tools", tools), [{ function: { name: "f" } }]);
   });
   refuses("what JSON has no form for", () => plainJson("chat: tools", [{ default: 1n }]), /chat: tools: .*BigInt/);
+  /** @type {unknown} */
+  let deep = {};
+  for (let level = 0; level < 100; level++) deep = [deep];
+  refuses("what nests too deeply", () => plainJson("chat: tools", deep), /chat: tools: expected at most 64 levels/);
   it("do not keep what is not set", () => {
     assert.deepEqual(withoutUndefined({ topK: undefined, topP: 0, seed: null }), { topP: 0, seed: null });
   });

@@ -23,6 +23,8 @@ const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
 /** Every one of them crosses from the worker to the page, for every position. */
 const MAX_TOP_K = 1000;
+/** The module reads nested values by recursion, and its stack is small. */
+const MAX_DEPTH = 64;
 
 /** @param {any} options */
 export function checkLoadOptions(options) {
@@ -100,11 +102,24 @@ export function checkScoreOptions(options) {
  * @returns {T}
  */
 export function plainJson(what, value) {
+  let plain;
   try {
-    return JSON.parse(JSON.stringify(value));
+    plain = JSON.parse(JSON.stringify(value));
   } catch (error) {
     throw new QwispError("invalid-argument", `${what}: expected what JSON can hold: ${error}`);
   }
+  expect(!nestsDeeper(plain, MAX_DEPTH), what, `at most ${MAX_DEPTH} levels of nesting`, "more");
+  return plain;
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} depth
+ * @returns {boolean}
+ */
+function nestsDeeper(value, depth) {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => nestsDeeper(inner, depth - 1));
 }
 
 /**
