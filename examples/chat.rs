@@ -5,7 +5,8 @@
 //! cargo run --release --example chat -- --model FILE      # several turns, a line each
 //! ```
 //! Further options: `--system TEXT`, `--max-tokens N`, `--temperature T` (0 takes the most likely token),
-//! `--repetition-penalty R`, `--seed N`, `--context N`, `--tier core|subgroups|f16|packed`.
+//! `--repetition-penalty R`, `--seed N`, `--thinking true|false`, `--thinking-budget N`, `--context N`,
+//! `--tier core|subgroups|f16|packed`. Thoughts go to the error output.
 
 mod common;
 
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::engine::{ChatOptions, Engine};
 use qwisp::generate::Sampling;
-use qwisp::text::{Message, Role};
+use qwisp::text::{Message, Piece, Role};
 
 use self::common::load_engine;
 
@@ -43,13 +44,27 @@ fn answer(
     arguments: &Arguments,
 ) -> Result<(), Box<dyn Error>> {
     messages.push(Message::new(Role::User, prompt));
-    let options = ChatOptions { max_tokens: arguments.max_tokens, ..ChatOptions::default() };
-    let show = |text: &str| {
-        print!("{text}");
+    let options = ChatOptions {
+        max_tokens: arguments.max_tokens,
+        thinking: arguments.thinking,
+        thinking_budget: arguments.thinking_budget,
+        ..ChatOptions::default()
+    };
+    let recommended = Sampling::recommended(engine.thinks(options.thinking));
+    let sampling = Sampling {
+        temperature: arguments.temperature.unwrap_or(recommended.temperature),
+        repetition_penalty: arguments.repetition_penalty.unwrap_or(recommended.repetition_penalty),
+        seed: arguments.seed.unwrap_or(recommended.seed),
+        ..recommended
+    };
+    let show = |piece: &Piece| {
+        // Thoughts are not part of the answer.
+        eprint!("{}", piece.thinking);
+        print!("{}", piece.text);
         // A closed pipe shows at the next line; there is nothing better to do about it here.
         let _ = std::io::stdout().flush();
     };
-    let reply = pollster::block_on(engine.chat(messages, &options, &arguments.sampling, show, || false))?;
+    let reply = pollster::block_on(engine.chat(messages, &options, &sampling, show, || false))?;
     println!();
     eprintln!(
         "[{} prompt tokens ({} cached) at {:.1} tok/s, {} answer tokens at {:.1} tok/s]",
@@ -72,7 +87,11 @@ struct Arguments {
     max_tokens: Option<usize>,
     context: Option<usize>,
     tier: Option<String>,
-    sampling: Sampling,
+    thinking: Option<bool>,
+    thinking_budget: Option<usize>,
+    temperature: Option<f32>,
+    repetition_penalty: Option<f32>,
+    seed: Option<u64>,
 }
 
 impl Arguments {
@@ -88,9 +107,11 @@ impl Arguments {
                 "--max-tokens" => parsed.max_tokens = Some(value.parse()?),
                 "--context" => parsed.context = Some(value.parse()?),
                 "--tier" => parsed.tier = Some(value),
-                "--temperature" => parsed.sampling.temperature = value.parse()?,
-                "--repetition-penalty" => parsed.sampling.repetition_penalty = value.parse()?,
-                "--seed" => parsed.sampling.seed = value.parse()?,
+                "--thinking" => parsed.thinking = Some(value.parse()?),
+                "--thinking-budget" => parsed.thinking_budget = Some(value.parse()?),
+                "--temperature" => parsed.temperature = Some(value.parse()?),
+                "--repetition-penalty" => parsed.repetition_penalty = Some(value.parse()?),
+                "--seed" => parsed.seed = Some(value.parse()?),
                 _ => return Err(format!("there is no option {name}").into()),
             }
         }

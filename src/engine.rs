@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{Generator, StopStrings, log_probabilities, prefill};
 use crate::model::Model;
 use crate::sampling::Sampling;
-use crate::text::{ChatTemplate, Message, TemplateOptions, TextStream, Tokenizer};
+use crate::text::{ChatTemplate, Message, Piece, Prompt, ReplyStream, TemplateOptions, Tokenizer, texts_of};
 
 /// More bytes than any token of a Qwen stands for; its longest are runs of 128 spaces.
 const LONGEST_TOKEN_BYTES: usize = 256;
@@ -35,6 +35,10 @@ pub struct ChatOptions {
     pub stop: Vec<String>,
     /// Whether a model that can think before it answers shall. Default: what its template does by itself.
     pub thinking: Option<bool>,
+    /// The most tokens to think before the answer; then the thinking is ended. Default: `max_tokens` alone.
+    pub thinking_budget: Option<usize>,
+    /// The functions that the model may call, each as `{ type: "function", function: { name, description, parameters } }`.
+    pub tools: Vec<serde_json::Value>,
 }
 
 /// Why an answer ended.
@@ -73,8 +77,10 @@ pub struct Usage {
     pub prompt_tokens: usize,
     /// How many of them were in the KV cache already.
     pub cached_tokens: usize,
-    /// Tokens of the answer, the one that ended it not counted.
+    /// Tokens written, thinking and answer, the one that ended them not counted.
     pub completion_tokens: usize,
+    /// How many of them were thoughts; `<think>` and `</think>` are none, where they are tokens.
+    pub thinking_tokens: usize,
 }
 
 /// Time of a reply, in milliseconds and in tokens a second; 0 where nothing was computed.
@@ -159,8 +165,23 @@ impl<B: Backend> Engine<B> {
     /// # Errors
     /// Those of [`ChatTemplate::render`].
     pub fn prompt_tokens(&self, messages: &[Message], options: &ChatOptions) -> Result<Vec<u32>> {
+        self.tokenizer.encode_prompt(&self.prompt(messages, options)?)
+    }
+
+    /// Whether the model thinks before it answers, with this value of [`ChatOptions::thinking`].
+    pub fn thinks(&self, thinking: Option<bool>) -> bool {
+        self.template.thinks(thinking)
+    }
+
+    /// Whether the model's template has a place for [`ChatOptions::tools`].
+    pub fn takes_tools(&self) -> bool {
+        self.template.takes_tools()
+    }
+
+    fn prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<Prompt> {
         // A text that can't fit is refused before it is copied and taken apart: that would cost many times its size.
-        let content_bytes: usize = messages.iter().map(|message| message.content.len()).sum();
+        let texts = messages.iter().flat_map(Message::texts).chain(options.tools.iter().flat_map(texts_of));
+        let content_bytes: usize = texts.map(str::len).sum();
         let limit_bytes = self.model.config.dimensions.context * LONGEST_TOKEN_BYTES;
         if content_bytes > limit_bytes {
             return Err(Error::new(ErrorKind::ContextFull, "the conversation is longer than the context")
@@ -171,12 +192,13 @@ impl<B: Backend> Engine<B> {
                     self.model.config.dimensions.context
                 )));
         }
-        let options = TemplateOptions { enable_thinking: options.thinking, ..TemplateOptions::default() };
-        self.tokenizer.encode_prompt(&self.template.render(messages, &options)?)
+        let options =
+            TemplateOptions { tools: &options.tools, enable_thinking: options.thinking, ..TemplateOptions::default() };
+        self.template.render(messages, &options)
     }
 
-    /// Answers a conversation. `on_text` gets the answer piece by piece, in whole characters; where an answer is cut
-    /// within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
+    /// Answers a conversation. `on_piece` gets thoughts and answer piece by piece, in whole characters; where an answer is
+    /// cut within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
     /// token of the answer; an aborted answer ends with what there is so far.
     ///
     /// # Errors
@@ -187,12 +209,14 @@ impl<B: Backend> Engine<B> {
         messages: &[Message],
         options: &ChatOptions,
         sampling: &Sampling,
-        mut on_text: impl FnMut(&str),
+        mut on_piece: impl FnMut(&Piece),
         aborted: impl Fn() -> bool,
     ) -> Result<Reply> {
         let started = Instant::now();
         let counters_before = self.model.counters();
-        let prompt = self.prompt_tokens(messages, options)?;
+        let prompt = self.prompt(messages, options)?;
+        let stream = ReplyStream::new(&self.tokenizer, &self.template, &prompt);
+        let prompt = self.tokenizer.encode_prompt(&prompt)?;
         if options.max_tokens == Some(0) {
             return Err(Error::new(ErrorKind::InvalidArgument, "an answer needs room")
                 .at("maxTokens")
@@ -201,16 +225,17 @@ impl<B: Backend> Engine<B> {
         }
 
         let usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
-        let mut turn = Turn { answer: Answer::new(options.stop.clone()), usage, prefill: None, first_token_at: None };
-        let finish_reason =
-            match self.write_answer(&mut turn, &prompt, sampling, options.max_tokens, &mut on_text, aborted).await {
-                Ok(finish_reason) => finish_reason,
-                // While the prompt was being read.
-                Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
-                Err(error) => return Err(error),
-            };
+        let answer = Answer::new(stream, options.stop.clone());
+        let mut turn = Turn { answer, usage, prefill: None, first_token_at: None };
+        let finish_reason = match self.write_answer(&mut turn, prompt, options, sampling, &mut on_piece, aborted).await
+        {
+            Ok(finish_reason) => finish_reason,
+            // While the prompt was being read.
+            Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
+            Err(error) => return Err(error),
+        };
         let Turn { mut answer, usage, prefill, first_token_at } = turn;
-        answer.finish(&mut on_text);
+        answer.finish(&mut on_piece);
 
         let read_tokens = if first_token_at.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
         let first_token_at = first_token_at.unwrap_or_else(Instant::now);
@@ -226,39 +251,83 @@ impl<B: Backend> Engine<B> {
             prefill_tokens_per_second: per_second(read_tokens, prefill_ms),
             decode_tokens_per_second: per_second(usage.completion_tokens.saturating_sub(1), decode_ms),
         };
-        Ok(Reply { text: answer.text, thinking: String::new(), finish_reason, usage, timings })
+        let Piece { thinking, text } = answer.shown;
+        Ok(Reply { text, thinking, finish_reason, usage, timings })
     }
 
-    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended.
+    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended. Thinking that has used up
+    /// its budget is ended in between: what was written so far, and the words that end it, are a prompt to go on from.
     async fn write_answer(
         &mut self,
         turn: &mut Turn,
-        prompt: &[u32],
+        prompt: Vec<u32>,
+        options: &ChatOptions,
         sampling: &Sampling,
-        max_tokens: Option<usize>,
-        on_text: &mut impl FnMut(&str),
+        on_piece: &mut impl FnMut(&Piece),
         aborted: impl Fn() -> bool,
     ) -> Result<FinishReason> {
+        let mut tokens = prompt;
+        loop {
+            if turn.has_thought_enough(options.thinking_budget) {
+                if options.max_tokens == Some(turn.usage.completion_tokens) {
+                    return Ok(FinishReason::Length);
+                }
+                let ending = turn.answer.stream.tokens_to_end_thinking(&self.tokenizer)?;
+                if tokens.len() + ending.len() > self.model.cache().capacity() {
+                    return Ok(FinishReason::Length);
+                }
+                for &token in &ending {
+                    turn.answer.push(token, &self.tokenizer, on_piece)?;
+                }
+                tokens.extend(ending);
+            }
+            if let Some(reason) = self.write_tokens(turn, &mut tokens, options, sampling, on_piece, &aborted).await? {
+                return Ok(reason);
+            }
+        }
+    }
+
+    /// Goes on from `tokens`, adding to them, until the reply ends or its thinking has used up its budget.
+    async fn write_tokens(
+        &mut self,
+        turn: &mut Turn,
+        tokens: &mut Vec<u32>,
+        options: &ChatOptions,
+        sampling: &Sampling,
+        on_piece: &mut impl FnMut(&Piece),
+        aborted: impl Fn() -> bool,
+    ) -> Result<Option<FinishReason>> {
         let Self { model, tokenizer, stop_tokens, .. } = self;
+        let max_tokens = options.max_tokens.map(|max_tokens| max_tokens - turn.usage.completion_tokens);
         let (mut generator, cached) =
-            Generator::start(model, prompt, sampling, tokenizer.len(), max_tokens, &aborted).await?;
-        turn.usage.cached_tokens = cached;
-        turn.prefill = Some(generator.counters());
+            Generator::start(model, tokens, sampling, tokenizer.len(), max_tokens, &aborted).await?;
+        if turn.prefill.is_none() {
+            // Thinking may have been ended before it began, and that may be in the cache, too.
+            turn.usage.cached_tokens = cached.min(turn.usage.prompt_tokens);
+            turn.prefill = Some(generator.counters());
+        }
         loop {
             if aborted() {
-                return Ok(FinishReason::Abort);
+                return Ok(Some(FinishReason::Abort));
             }
             let Some(token) = generator.next_token().await? else {
-                return Ok(FinishReason::Length);
+                return Ok(Some(FinishReason::Length));
             };
             turn.first_token_at.get_or_insert_with(Instant::now);
             if stop_tokens.contains(&token) {
-                return Ok(FinishReason::Stop);
+                return Ok(Some(FinishReason::Stop));
             }
+            tokens.push(token);
+            let was_thinking = turn.answer.stream.is_thinking();
+            let stop = turn.answer.push(token, tokenizer, on_piece)?;
             turn.usage.completion_tokens += 1;
-            // A control token that doesn't end the turn is structure, not text.
-            if !tokenizer.is_control(token) && turn.answer.push(&tokenizer.token_bytes(token)?, on_text) {
-                return Ok(FinishReason::Stop);
+            // Neither tag counts.
+            turn.usage.thinking_tokens += usize::from(was_thinking && turn.answer.stream.is_thinking());
+            if stop {
+                return Ok(Some(FinishReason::Stop));
+            }
+            if turn.has_thought_enough(options.thinking_budget) {
+                return Ok(None);
             }
         }
     }
@@ -351,36 +420,50 @@ struct Turn {
     first_token_at: Option<Instant>,
 }
 
-/// The text of an answer as it grows.
+impl Turn {
+    /// Whether the model still thinks, and shall no more.
+    fn has_thought_enough(&self, budget: Option<usize>) -> bool {
+        self.answer.stream.is_thinking() && budget.is_some_and(|budget| self.usage.thinking_tokens >= budget)
+    }
+}
+
+/// A reply as it grows.
 struct Answer {
-    text: String,
-    characters: TextStream,
+    /// What was thought and said so far.
+    shown: Piece,
+    stream: ReplyStream,
+    /// They end the answer; thoughts may hold them.
     stop_strings: StopStrings,
 }
 
 impl Answer {
-    fn new(stop: Vec<String>) -> Self {
-        Self { text: String::new(), characters: TextStream::new(), stop_strings: StopStrings::new(stop) }
+    fn new(stream: ReplyStream, stop: Vec<String>) -> Self {
+        Self { shown: Piece::default(), stream, stop_strings: StopStrings::new(stop) }
     }
 
-    /// Takes the bytes of a token; returns whether a stop string occurred.
-    fn push(&mut self, bytes: &[u8], on_text: &mut impl FnMut(&str)) -> bool {
-        let characters = self.characters.push(bytes);
-        let (shown, stop) = self.stop_strings.push(&characters);
-        self.show(&shown, on_text);
-        stop
+    /// Takes a token; returns whether a stop string occurred.
+    fn push(&mut self, token: u32, tokenizer: &Tokenizer, on_piece: &mut impl FnMut(&Piece)) -> Result<bool> {
+        let Piece { thinking, text } = self.stream.push(token, tokenizer)?;
+        let (text, stop) = self.stop_strings.push(&text);
+        self.show(Piece { thinking, text }, on_piece);
+        Ok(stop)
     }
 
     /// Shows what was held back when nothing more comes.
-    fn finish(&mut self, on_text: &mut impl FnMut(&str)) {
-        let held_back = std::mem::take(&mut self.stop_strings).finish();
-        self.show(&held_back, on_text);
+    fn finish(&mut self, on_piece: &mut impl FnMut(&Piece)) {
+        let Piece { thinking, text } = self.stream.finish();
+        let (mut text, stop) = self.stop_strings.push(&text);
+        if !stop {
+            text += &std::mem::take(&mut self.stop_strings).finish();
+        }
+        self.show(Piece { thinking, text }, on_piece);
     }
 
-    fn show(&mut self, text: &str, on_text: &mut impl FnMut(&str)) {
-        if !text.is_empty() {
-            self.text.push_str(text);
-            on_text(text);
+    fn show(&mut self, piece: Piece, on_piece: &mut impl FnMut(&Piece)) {
+        if piece != Piece::default() {
+            self.shown.thinking.push_str(&piece.thinking);
+            self.shown.text.push_str(&piece.text);
+            on_piece(&piece);
         }
     }
 }
@@ -388,27 +471,47 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::{Role, Vocabulary};
+
+    /// A vocabulary of bytes: GPT-2's alphabet, of which `ðŁĳĭ` is a waving hand.
+    fn tokenizer() -> Tokenizer {
+        let printable = ('!'..='~').chain('¡'..='¬').chain('®'..='ÿ');
+        let mut tokens: Vec<String> = printable.chain('\u{100}'..='\u{143}').map(String::from).collect();
+        tokens.push("ab".to_string());
+        let token_types = vec![1; tokens.len()];
+        let merges = vec!["a b".to_string()];
+        Tokenizer::new(Vocabulary { tokens, merges, token_types, pre_tokenizer: "qwen2".to_string() })
+            .expect("the vocabulary is good")
+    }
 
     #[test]
     fn an_answer_that_is_cut_within_a_character_ends_before_it() {
-        let wave = "\u{1f44b}".as_bytes();
+        let tokenizer = tokenizer();
+        let ids = |text: &str| tokenizer.encode(text, false).expect("text has tokens");
+        let wave = ids("\u{1f44b}");
+        assert_eq!(wave.len(), 4);
         let cases = [
-            ("whole characters", "", [b"a", wave], "a\u{1f44b}"),
-            ("half a character", "", [b"a", &wave[..2]], "a"),
-            ("half a character after a stop string", "b", [b"ab", &wave[..2]], "a"),
-            ("half a stop string", "bc", [b"a", b"b"], "ab"),
+            ("whole characters", "", [ids("a"), wave.clone()].concat(), "a\u{1f44b}"),
+            ("half a character", "", [ids("a"), wave[..2].to_vec()].concat(), "a"),
+            ("half a character after a stop string", "b", [ids("ab"), wave[..2].to_vec()].concat(), "a"),
+            ("half a stop string", "bc", ids("a b").into_iter().chain(ids("b")).collect(), "a bb"),
         ];
+        let template = ChatTemplate::new("{{ messages[0].content }}", tokenizer.special_tokens(), None, None)
+            .expect("the template is good");
+        let prompt = template.render(&[Message::new(Role::User, "x")], &TemplateOptions::default());
+        let prompt = prompt.expect("the template is good");
         for (name, stop, tokens, expected) in cases {
             let mut shown = String::new();
-            let mut on_text = |text: &str| shown.push_str(text);
-            let mut answer = Answer::new(vec![stop.to_string()]);
+            let mut on_piece = |piece: &Piece| shown.push_str(&piece.text);
+            let stream = ReplyStream::new(&tokenizer, &template, &prompt);
+            let mut answer = Answer::new(stream, vec![stop.to_string()]);
             for token in tokens {
-                if answer.push(token, &mut on_text) {
+                if answer.push(token, &tokenizer, &mut on_piece).expect("the token exists") {
                     break;
                 }
             }
-            answer.finish(&mut on_text);
-            assert_eq!(answer.text, expected, "{name}");
+            answer.finish(&mut on_piece);
+            assert_eq!(answer.shown, Piece { thinking: String::new(), text: expected.to_string() }, "{name}");
             assert_eq!(shown, expected, "{name}");
         }
     }

@@ -1,20 +1,20 @@
 //! The settings by which tokens are chosen: what the token loop on the host and the kernel on the GPU have in common.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// How tokens are chosen. The steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw
-/// from what is left. Defaults are those that Qwen2.5 recommends (its `generation_config.json`), but for the penalty, so
-/// that temperature 0 alone means the most likely token.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+/// from what is left. Defaults are [`Sampling::recommended`] for a model that doesn't think.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Sampling {
-    /// Divides the logits; 0 always takes the most likely token. Default 0.7.
+    /// Divides the logits; 0 always takes the most likely token. Default 0.7, or 0.6 in thinking.
     pub temperature: f32,
     /// Keeps the `top_k` most likely tokens; 0 keeps all. Default 20.
     pub top_k: usize,
-    /// Keeps the fewest most likely tokens whose probabilities sum to at least this. 0 < `top_p` ≤ 1, default 0.8.
+    /// Keeps the fewest most likely tokens whose probabilities sum to at least this. 0 < `top_p` ≤ 1, default 0.8,
+    /// or 0.95 in thinking.
     pub top_p: f32,
     /// Keeps the tokens whose probability is at least this part of the largest. 0 ≤ `min_p` ≤ 1, default 0.
     pub min_p: f32,
@@ -32,10 +32,19 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
+        Self::recommended(false)
+    }
+}
+
+impl Sampling {
+    /// What Qwen recommends: the `generation_config.json` of Qwen2.5, and for both modes of Qwen3 the section "Best
+    /// Practices" of its model cards, which warns of greedy choice in thinking. But no penalty, so that temperature 0 alone
+    /// means the most likely token.
+    pub fn recommended(thinking: bool) -> Self {
         Self {
-            temperature: 0.7,
+            temperature: if thinking { 0.6 } else { 0.7 },
             top_k: 20,
-            top_p: 0.8,
+            top_p: if thinking { 0.95 } else { 0.8 },
             min_p: 0.0,
             repetition_penalty: 1.0,
             presence_penalty: 0.0,
@@ -43,9 +52,7 @@ impl Default for Sampling {
             seed: 0,
         }
     }
-}
 
-impl Sampling {
     /// Always takes the most likely token.
     pub fn greedy() -> Self {
         Self { temperature: 0.0, ..Self::default() }

@@ -114,6 +114,18 @@ fn set(file: &mut GgufFile, key: &str, value: Value) {
     file.metadata.push((key.to_string(), value));
 }
 
+fn without_template_and_chatml(file: &mut GgufFile) {
+    remove(file, "tokenizer.chat_template");
+    for (_, value) in &mut file.metadata {
+        let Value::Array(items) = value else { continue };
+        for item in items {
+            if matches!(item, Value::String(token) if token == "<|im_start|>") {
+                *item = text("<|begin|>");
+            }
+        }
+    }
+}
+
 fn remove(file: &mut GgufFile, key: &str) {
     file.metadata.retain(|(name, _)| name != key);
 }
@@ -149,7 +161,7 @@ fn a_model_that_is_not_supported_is_told_from_a_bad_file() {
         ("no architecture", |file| remove(file, "general.architecture"), "general.architecture"),
         ("another kind of tokenizer", |file| set(file, "tokenizer.ggml.model", text("llama")), "\"llama\""),
         ("another pre-tokenizer", |file| set(file, "tokenizer.ggml.pre", text("gpt-2")), "gpt-2"),
-        ("no chat template", |file| remove(file, "tokenizer.chat_template"), "tokenizer.chat_template"),
+        ("neither a chat template nor the tokens of ChatML", without_template_and_chatml, "no token <|im_start|>"),
         ("scaled rotation", |file| set(file, "qwen2.rope.scaling.type", text("yarn")), "yarn"),
         ("heads of 48 dimensions", |file| set(file, "qwen2.attention.key_length", Value::U32(48)), "48"),
         (

@@ -9,7 +9,7 @@ use qwisp::backend::Counters;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::engine::{ChatOptions, Engine, FinishReason, MAX_SCORE_TOP_K, Reply};
 use qwisp::generate::{Sampling, log_probabilities};
-use qwisp::text::{Message, Role};
+use qwisp::text::{Message, Piece, Role};
 
 use self::reference::qwen2::Qwen2;
 use self::support::loading::load_engine;
@@ -35,8 +35,8 @@ fn at_most(max_tokens: usize) -> ChatOptions {
 /// A greedy answer, with the pieces in which its text came.
 fn answer(engine: &mut Engine<GpuBackend>, messages: &[Message], options: &ChatOptions) -> (Reply, Vec<String>) {
     let mut pieces = Vec::new();
-    let on_text = |text: &str| pieces.push(text.to_string());
-    let reply = block_on(engine.chat(messages, options, &Sampling::greedy(), on_text, || false));
+    let on_piece = |piece: &Piece| pieces.push(piece.text.clone());
+    let reply = block_on(engine.chat(messages, options, &Sampling::greedy(), on_piece, || false));
     (reply.expect("the engine answers"), pieces)
 }
 
@@ -106,9 +106,9 @@ fn an_abort_takes_effect_before_the_next_token() {
     let (whole, _) = answer(&mut engine, &question(), &at_most(30));
     for tokens_before in [0, 1, 5] {
         let shown = Cell::new(0);
-        let on_text = |_: &str| shown.set(shown.get() + 1);
+        let on_piece = |_: &Piece| shown.set(shown.get() + 1);
         let aborted = || shown.get() == tokens_before;
-        let reply = block_on(engine.chat(&question(), &at_most(30), &Sampling::greedy(), on_text, aborted));
+        let reply = block_on(engine.chat(&question(), &at_most(30), &Sampling::greedy(), on_piece, aborted));
         let reply = reply.expect("an aborted answer is an answer");
         assert_eq!(reply.finish_reason, FinishReason::Abort);
         assert_eq!(reply.usage.completion_tokens, tokens_before);

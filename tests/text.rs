@@ -5,100 +5,29 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, and what was unwrapped says why")]
 
-use std::path::Path;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use qwisp::ErrorKind;
-use qwisp::text::{ChatTemplate, Message, Prompt, Role, TemplateOptions, TextStream, Tokenizer, Vocabulary};
+use qwisp::text::{ChatTemplate, Message, Role, TemplateOptions, TextStream, Tokenizer, Vocabulary};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use self::corpus::{check_corpus, hash_ids};
+use self::vocabulary::{QWEN2_5, QWEN3, TextModel, byte_tokens, read_json, special_ids};
+
+#[path = "support/corpus.rs"]
+mod corpus;
+#[allow(dead_code, reason = "other tests use more of it")]
+#[path = "support/vocabulary.rs"]
+mod vocabulary;
 
 const GOLDEN_FILES: [&str; 2] = ["golden/qwen2.5-coder-0.5b-q4_k_m.json", "golden/qwen2.5-coder-1.5b-q4_k_m.json"];
 
-/// The first special token: all ids below it are text.
-const FIRST_SPECIAL: u32 = 151_643;
 const IM_START: u32 = 151_644;
 const IM_END: u32 = 151_645;
 
-fn read(name: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name);
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn read_json<T: DeserializeOwned>(name: &str) -> T {
-    serde_json::from_str(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// `vocabulary/<model>.json`.
-#[derive(Deserialize)]
-struct ModelFixture {
-    pre_tokenizer: String,
-    special_tokens: Vec<SpecialTokenFixture>,
-    token_count: usize,
-    chat_template: String,
-}
-
-#[derive(Deserialize)]
-struct SpecialTokenFixture {
-    text: String,
-    #[serde(rename = "type")]
-    token_type: i32,
-}
-
-impl ModelFixture {
-    /// The vocabulary as it stands in the GGUF file: the script checked that it follows from the merges so.
-    fn vocabulary(&self) -> Vocabulary {
-        let merges: Vec<String> = read("vocabulary/merges.txt").lines().map(str::to_owned).collect();
-        let mut tokens = byte_tokens();
-        tokens.extend(merges.iter().map(|merge| merge.replace(' ', "")));
-        let mut token_types = vec![1; tokens.len()];
-        for special in &self.special_tokens {
-            tokens.push(special.text.clone());
-            token_types.push(special.token_type);
-        }
-        for id in tokens.len()..self.token_count {
-            tokens.push(format!("[PAD{id}]"));
-            token_types.push(5);
-        }
-        Vocabulary { tokens, merges, token_types, pre_tokenizer: self.pre_tokenizer.clone() }
-    }
-}
-
-/// The 256 tokens of single bytes in the order of GPT-2, which puts the printable ones first.
-fn byte_tokens() -> Vec<String> {
-    let printable = ('!'..='~').chain('¡'..='¬').chain('®'..='ÿ');
-    printable.chain('\u{100}'..='\u{143}').map(String::from).collect()
-}
-
-/// A model's tokenizer and template, built from the fixtures.
-struct Model {
-    tokenizer: Tokenizer,
-    template: ChatTemplate,
-}
-
-impl Model {
-    fn new(name: &str) -> Self {
-        let fixture: ModelFixture = read_json(&format!("vocabulary/{name}.json"));
-        let tokenizer = Tokenizer::new(fixture.vocabulary()).unwrap();
-        let template = template(&tokenizer, &fixture.chat_template);
-        Self { tokenizer, template }
-    }
-
-    fn render(&self, messages: &[Message]) -> Prompt {
-        self.template.render(messages, &TemplateOptions::default()).unwrap()
-    }
-}
-
 fn template(tokenizer: &Tokenizer, source: &str) -> ChatTemplate {
     ChatTemplate::new(source, tokenizer.special_tokens(), Some("<|endoftext|>"), Some("<|im_end|>")).unwrap()
-}
-
-static QWEN2_5: LazyLock<Model> = LazyLock::new(|| Model::new("qwen2.5"));
-static QWEN3: LazyLock<Model> = LazyLock::new(|| Model::new("qwen3"));
-
-fn special_ids(ids: &[u32]) -> Vec<u32> {
-    ids.iter().copied().filter(|id| *id >= FIRST_SPECIAL).collect()
 }
 
 // The golden files.
@@ -174,6 +103,14 @@ fn texts_have_the_ids_that_hugging_face_gives_them() {
     }
 }
 
+/// The everyday test of the whole vocabulary; `make verify-model` does the same with that of a real file.
+#[test]
+fn thousands_of_texts_have_the_ids_of_the_original_tokenizer_and_come_back() {
+    let (count, wrong) = check_corpus(&QWEN2_5.tokenizer);
+    assert!(count >= 2000, "only {count} texts");
+    assert!(wrong.is_empty(), "{} of {count} texts: {:#?}", wrong.len(), &wrong[..wrong.len().min(20)]);
+}
+
 #[derive(Deserialize)]
 struct ReferencePrompt {
     model: String,
@@ -181,22 +118,29 @@ struct ReferencePrompt {
     messages: Vec<Message>,
     add_generation_prompt: bool,
     enable_thinking: Option<bool>,
+    #[serde(default)]
+    tools: Vec<Value>,
     prompt: String,
-    ids: Vec<u32>,
+    ids: String,
 }
 
 #[test]
 fn templates_render_as_python_renders_them() {
-    for case in read_json::<Vec<ReferencePrompt>>("vocabulary/reference-prompts.json") {
-        let model = if case.model == "qwen3" { &*QWEN3 } else { &*QWEN2_5 };
+    let cases = read_json::<Vec<ReferencePrompt>>("vocabulary/reference-prompts.json");
+    for with_tools in ["called", "called-and-said", "reasoned-twice", "called-with-string"] {
+        assert!(cases.iter().any(|case| case.model == "qwen3" && case.name == with_tools), "no case {with_tools}");
+    }
+    for case in cases {
+        let model = TextModel::named(&case.model);
         let options = TemplateOptions {
+            tools: &case.tools,
             add_generation_prompt: case.add_generation_prompt,
             enable_thinking: case.enable_thinking,
         };
-        let prompt = model.template.render(&case.messages, &options).unwrap();
-        let label = format!("{} {} {options:?}", case.model, case.name);
+        let label = format!("{} {} {:?}", case.model, case.name, case.enable_thinking);
+        let prompt = model.template.render(&case.messages, &options).unwrap_or_else(|error| panic!("{label}: {error}"));
         assert_eq!(prompt.text(), case.prompt, "{label}");
-        assert_eq!(model.tokenizer.encode_prompt(&prompt).unwrap(), case.ids, "{label}");
+        assert_eq!(hash_ids(&model.ids(&prompt)), case.ids, "{label}");
     }
 }
 

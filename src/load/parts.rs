@@ -67,9 +67,7 @@ fn text_parts(metadata: &mut Metadata, dimensions: &Dimensions) -> Result<(Token
     let eos = token_at("tokenizer.ggml.eos_token_id")?;
     let eot = token_at("tokenizer.ggml.eot_token_id")?;
 
-    let source = metadata.string("tokenizer.chat_template")?.ok_or_else(|| {
-        Error::new(ErrorKind::UnsupportedModel, "the file has no chat template").at("tokenizer.chat_template")
-    })?;
+    let source = metadata.string("tokenizer.chat_template")?;
     let vocabulary = Vocabulary {
         merges: metadata.take_strings("tokenizer.ggml.merges")?.ok_or_else(|| missing("tokenizer.ggml.merges"))?,
         token_types: metadata
@@ -81,8 +79,12 @@ fn text_parts(metadata: &mut Metadata, dimensions: &Dimensions) -> Result<(Token
     let tokenizer = Tokenizer::new(vocabulary)?;
 
     let text_of = |token: &Option<(u32, String)>| token.as_ref().map(|(_, text)| text.clone());
-    let template =
-        ChatTemplate::new(&source, tokenizer.special_tokens(), text_of(&bos).as_deref(), text_of(&eos).as_deref())?;
+    let template = match source {
+        Some(source) => {
+            ChatTemplate::new(&source, tokenizer.special_tokens(), text_of(&bos).as_deref(), text_of(&eos).as_deref())?
+        }
+        None => ChatTemplate::chatml(tokenizer.special_tokens())?,
+    };
     // Files disagree on which of these is the end of a turn; an instruction-tuned Qwen writes no other after one.
     let mut stop_tokens: Vec<u32> = [eos, eot].into_iter().flatten().map(|(id, _)| id).collect();
     stop_tokens.extend(["<|im_end|>", "<|endoftext|>"].into_iter().filter_map(|text| tokenizer.control_token(text)));

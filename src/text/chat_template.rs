@@ -2,16 +2,21 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::OnceLock;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Value};
-use minijinja::{Environment, ErrorKind as TemplateErrorKind, context, filters};
+use minijinja::value::Value;
+use minijinja::{Environment, ErrorKind as TemplateErrorKind, context};
 use minijinja_contrib::pycompat;
+use serde_json::Value as Json;
 
+use super::abilities::{Abilities, ToolCallForm};
 use super::content_guard::ContentGuard;
-use super::message::Message;
+use super::json;
+use super::message::{FunctionCall, Message, Role, ToolCall, texts_of};
 use super::prompt::Prompt;
 use super::special_tokens::SpecialTokens;
+use super::thinking::{CLOSING, OPENING};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The name under which the one template is kept; it appears in messages.
@@ -26,6 +31,9 @@ const BASE_FUEL: u64 = 200_000;
 const FUEL_PER_MESSAGE: u64 = 2_000;
 const FUEL_PER_CONTENT_BYTE: u64 = 1;
 
+/// How deeply tools and arguments may nest.
+const MAX_JSON_DEPTH: usize = 48;
+
 /// A compiled chat template: Jinja as the transformers library runs it, with Python's methods of strings and lists.
 ///
 /// A template comes from a stranger's file, so it is given nothing to reach out with, and a budget of work.
@@ -34,20 +42,23 @@ pub struct ChatTemplate {
     special_tokens: SpecialTokens,
     bos_token: Option<String>,
     eos_token: Option<String>,
+    abilities: OnceLock<Abilities>,
 }
 
 /// What a template is told besides the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TemplateOptions {
+pub struct TemplateOptions<'a> {
+    /// The tools that the model may call, each an object with a `function` that has a `name`. Default: none.
+    pub tools: &'a [Json],
     /// Whether the prompt ends with the beginning of the model's own turn. Default: true.
     pub add_generation_prompt: bool,
     /// Whether a model that can think before it answers shall; `None` leaves it to the template. Default: `None`.
     pub enable_thinking: Option<bool>,
 }
 
-impl Default for TemplateOptions {
+impl Default for TemplateOptions<'_> {
     fn default() -> Self {
-        Self { add_generation_prompt: true, enable_thinking: None }
+        Self { tools: &[], add_generation_prompt: true, enable_thinking: None }
     }
 }
 
@@ -68,7 +79,7 @@ impl ChatTemplate {
         environment.set_syntax(syntax);
         environment.set_recursion_limit(RECURSION_LIMIT);
         environment.set_unknown_method_callback(pycompat::unknown_method_callback);
-        environment.add_filter("tojson", to_json);
+        environment.add_filter("tojson", json::to_json);
         environment.add_function("raise_exception", raise_exception);
         environment.add_template_owned(NAME, source.to_owned()).map_err(template_error)?;
         Ok(Self {
@@ -76,83 +87,222 @@ impl ChatTemplate {
             special_tokens: special_tokens.clone(),
             bos_token: bos_token.map(str::to_owned),
             eos_token: eos_token.map(str::to_owned),
+            abilities: OnceLock::new(),
         })
     }
 
-    /// Writes a conversation down. Special tokens in contents stay plain text, but for user-defined ones
+    /// ChatML, for a file without a template: how every Qwen was trained to read a conversation. It knows no tools.
+    ///
+    /// # Errors
+    /// `UnsupportedModel` if the vocabulary has not the tokens for it.
+    pub fn chatml(special_tokens: &SpecialTokens) -> Result<Self> {
+        if let Some(missing) =
+            ["<|im_start|>", "<|im_end|>"].into_iter().find(|text| special_tokens.by_text(text).is_none())
+        {
+            return Err(Error::new(
+                ErrorKind::UnsupportedModel,
+                "the file has no chat template, nor tokens to do without",
+            )
+            .at(NAME)
+            .got(format_args!("no token {missing}")));
+        }
+        Self::new(include_str!("chatml.jinja"), special_tokens, None, None)
+    }
+
+    /// Whether the model thinks before it answers, with this value of [`TemplateOptions::enable_thinking`].
+    pub fn thinks(&self, enable_thinking: Option<bool>) -> bool {
+        self.abilities().thinking.with(enable_thinking)
+    }
+
+    /// Whether the template has a place for [`TemplateOptions::tools`].
+    pub fn takes_tools(&self) -> bool {
+        self.abilities().tools
+    }
+
+    /// Whether the template knows of thinking, which may then be marked by plain text.
+    pub(super) fn mentions_thinking(&self) -> bool {
+        let mentions = |source: &str| [OPENING, CLOSING].iter().any(|tag| source.contains(tag));
+        self.environment.get_template(NAME).is_ok_and(|template| mentions(template.source()))
+    }
+
+    /// Writes a conversation down. Special tokens in what is given stay plain text, but for user-defined ones
     /// (`</think>`) in what the assistant said.
     ///
     /// # Errors
-    /// `InvalidArgument` if there are no messages or the template refuses them, `UnsupportedModel` if it uses
-    /// something that is not there, `BadFile` if it fails otherwise or does not come to an end.
-    pub fn render(&self, messages: &[Message], options: &TemplateOptions) -> Result<Prompt> {
+    /// `InvalidArgument` if there are no messages or the template refuses them, or if it has no use for tools, calls,
+    /// results or a mode of thinking that it is given. `UnsupportedModel` if it uses something that is not there,
+    /// `BadFile` if it fails otherwise or does not come to an end.
+    pub fn render(&self, messages: &[Message], options: &TemplateOptions<'_>) -> Result<Prompt> {
         if messages.is_empty() {
             return Err(
                 Error::new(ErrorKind::InvalidArgument, "a conversation needs at least one message").at("messages")
             );
         }
-        let content_bytes: usize = messages.iter().map(|message| message.content.len()).sum();
-        let mut environment = self.environment.clone();
-        environment.set_fuel(Some(
-            BASE_FUEL + FUEL_PER_MESSAGE * messages.len() as u64 + FUEL_PER_CONTENT_BYTE * content_bytes as u64,
-        ));
-        let template = environment.get_template(NAME).map_err(template_error)?;
-        let texts = messages.iter().map(|message| message.content.as_str());
-        let guard = ContentGuard::new(&self.special_tokens, texts.chain([template.source()]))?;
-        let protected = |message: &Message| {
-            context! {
-                role => message.role.as_str(),
-                content => guard.protect(&message.content, message.role),
-            }
+        self.check(messages, options)?;
+        let source = self.environment.get_template(NAME).map_err(template_error)?.source().to_owned();
+        let of_tools = options.tools.iter().flat_map(texts_of);
+        let guard = {
+            let texts = messages.iter().flat_map(Message::texts).chain(of_tools.clone());
+            ContentGuard::new(&self.special_tokens, texts.chain([source.as_str()]))?
         };
-        let context = self.context(messages.iter().map(protected).collect(), options);
-        let marked = template.render(context).map_err(template_error)?;
+        let given: Vec<Value> =
+            messages.iter().map(|message| self.message(message, &guard)).collect::<Result<Vec<_>>>()?;
+        let tools = match options.tools {
+            // As transformers has it: there, but none.
+            [] => Value::from(()),
+            tools => tools.iter().map(|tool| json::to_value(&guard.protect_json(tool))).collect(),
+        };
+        let bytes: usize = messages.iter().flat_map(Message::texts).chain(of_tools).map(str::len).sum();
+        let context = self.context(Value::from(given), tools, options.add_generation_prompt, options.enable_thinking);
+        let marked = self.run(context, messages.len(), bytes).map_err(|error| {
+            let error = template_error(error);
+            match error.kind() {
+                // What takes a plain question is sound, so it is the messages that are unusual.
+                ErrorKind::BadFile if self.abilities().questions => {
+                    Error::new(ErrorKind::InvalidArgument, "the chat template can't take these messages")
+                        .at("messages")
+                        .got(error)
+                }
+                _ => error,
+            }
+        })?;
         Ok(Prompt::from_marked(&marked, guard.mark(), &self.special_tokens))
     }
 
-    /// The variables of the template. As in transformers, `tools` and `documents` are there but none, and an option
-    /// that nobody chose is not defined.
-    fn context(&self, messages: Value, options: &TemplateOptions) -> Value {
+    /// Runs the template, with a budget for so many messages and bytes.
+    fn run(&self, context: Value, messages: usize, bytes: usize) -> std::result::Result<String, minijinja::Error> {
+        let mut environment = self.environment.clone();
+        environment
+            .set_fuel(Some(BASE_FUEL + FUEL_PER_MESSAGE * messages as u64 + FUEL_PER_CONTENT_BYTE * bytes as u64));
+        environment.get_template(NAME)?.render(context)
+    }
+
+    /// What the template can take, which is found out once.
+    fn abilities(&self) -> &Abilities {
+        self.abilities.get_or_init(|| {
+            Abilities::find(|messages, tools, enable_thinking| {
+                let context = self.context(messages, tools, true, enable_thinking);
+                self.run(context, 1, 0).ok()
+            })
+        })
+    }
+
+    /// Checks that the template has a use for what it is given.
+    fn check(&self, messages: &[Message], options: &TemplateOptions<'_>) -> Result<()> {
+        let refuse = |what: &str, place: &str| Err(Error::new(ErrorKind::InvalidArgument, what).at(place));
+        let arguments = messages.iter().flat_map(|message| &message.tool_calls).map(|call| &call.function.arguments);
+        if options.tools.iter().chain(arguments).any(|value| nests_deeper(value, MAX_JSON_DEPTH)) {
+            return refuse("tools or arguments nest too deeply", "tools and tool_calls");
+        }
+        let is_function = |tool: &Json| tool.get("function").is_some_and(|function| function["name"].is_string());
+        if let Some(index) = options.tools.iter().position(|tool| !is_function(tool)) {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a tool is no function with a name")
+                .at(format_args!("tools[{index}]"))
+                .expected("{ type: \"function\", function: { name, … } }"));
+        }
+        if let Some(call) =
+            messages.iter().find(|message| message.role != Role::Assistant && !message.tool_calls.is_empty())
+        {
+            return Err(Error::new(ErrorKind::InvalidArgument, "only the assistant calls tools")
+                .at("tool_calls")
+                .got(format_args!("a message of role \"{}\"", call.role)));
+        }
+        if !options.tools.is_empty() && !self.abilities().tools {
+            return refuse("the model's chat template has no place for tools", "tools");
+        }
+        if messages.iter().any(|message| !message.tool_calls.is_empty()) && self.abilities().tool_calls.is_none() {
+            return refuse("the model's chat template has no place for calls of tools", "tool_calls");
+        }
+        if messages.iter().any(|message| message.role == Role::Tool) && !self.abilities().tool_results {
+            return refuse("the model's chat template has no place for results of tools", "messages");
+        }
+        match options.enable_thinking {
+            Some(true) if !self.thinks(Some(true)) => refuse("this model has no thinking mode", "thinking"),
+            Some(false) if self.thinks(Some(false)) => refuse("this model can't be kept from thinking", "thinking"),
+            _ => Ok(()),
+        }
+    }
+
+    /// A message as the template sees it, guarded. What is not given is not there.
+    fn message(&self, message: &Message, guard: &ContentGuard<'_>) -> Result<Value> {
+        let Message { role, content, reasoning_content, tool_calls, tool_call_id, name } = message;
+        let text = |text: &String| Value::from(guard.protect(text));
+        let mut entries = vec![("role", Value::from(role.as_str()))];
+        let form = if tool_calls.is_empty() { None } else { self.abilities().tool_calls };
+        entries.push(match (role, form) {
+            (_, Some(ToolCallForm { null_content: true, .. })) if content.is_empty() => ("content", Value::from(())),
+            (Role::Assistant, _) => ("content", Value::from(guard.protect_answer(content))),
+            _ => ("content", text(content)),
+        });
+        let optional = [("reasoning_content", reasoning_content), ("tool_call_id", tool_call_id), ("name", name)];
+        entries.extend(optional.into_iter().filter_map(|(key, value)| Some((key, text(value.as_ref()?)))));
+        if let Some(form) = form {
+            let calls: Vec<Value> =
+                tool_calls.iter().map(|call| tool_call(call, form, guard)).collect::<Result<Vec<_>>>()?;
+            entries.push(("tool_calls", Value::from(calls)));
+        }
+        Ok(Value::from_pairs(entries))
+    }
+
+    /// The variables of the template. As in transformers, `documents` are there but none, and an option that nobody
+    /// chose is not defined.
+    fn context(
+        &self,
+        messages: Value,
+        tools: Value,
+        add_generation_prompt: bool,
+        enable_thinking: Option<bool>,
+    ) -> Value {
         let optional = |value: Option<Value>| value.unwrap_or(Value::UNDEFINED);
         context! {
             messages,
-            tools => Value::from(()),
+            tools,
             documents => Value::from(()),
-            add_generation_prompt => options.add_generation_prompt,
-            enable_thinking => optional(options.enable_thinking.map(Value::from)),
+            add_generation_prompt,
+            enable_thinking => optional(enable_thinking.map(Value::from)),
             bos_token => optional(self.bos_token.as_deref().map(Value::from)),
             eos_token => optional(self.eos_token.as_deref().map(Value::from)),
         }
     }
 }
 
-/// Jinja's `tojson` as transformers has it: nothing is escaped for HTML, nothing for ASCII.
-fn to_json(value: &Value, indent: Option<Value>, options: Kwargs) -> std::result::Result<String, minijinja::Error> {
-    // Asked for by some templates, and what happens anyway.
-    options.get::<Option<bool>>("ensure_ascii")?;
-    let escaped = filters::tojson(value, indent, options)?;
-    Ok(without_html_escapes(escaped.as_str().unwrap_or_default()))
+/// A call as the template wants it, guarded.
+fn tool_call(call: &ToolCall, form: ToolCallForm, guard: &ContentGuard<'_>) -> Result<Value> {
+    let ToolCall { id, function: FunctionCall { name, arguments } } = call;
+    let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, what).at("arguments of a tool call");
+    let converted;
+    let arguments = match arguments {
+        Json::String(json) if !form.string_arguments => {
+            converted = serde_json::from_str::<Json>(json).map_err(|error| wrong("they are no JSON").got(error))?;
+            if nests_deeper(&converted, MAX_JSON_DEPTH) {
+                return Err(wrong("they nest too deeply"));
+            }
+            &converted
+        }
+        Json::String(_) => arguments,
+        arguments if !form.object_arguments => {
+            converted =
+                Json::String(json::to_line(arguments).map_err(|error| wrong("they can't be written").got(error))?);
+            &converted
+        }
+        arguments => arguments,
+    };
+    let function = Value::from_pairs([
+        ("name", Value::from(guard.protect(name))),
+        ("arguments", json::to_value(&guard.protect_json(arguments))),
+    ]);
+    let id = id.iter().map(|id| ("id", Value::from(guard.protect(id))));
+    Ok(Value::from_pairs(id.chain([("type", Value::from("function")), ("function", function)])))
 }
 
-/// Undoes the escapes that minijinja adds to JSON for the sake of HTML.
-fn without_html_escapes(json: &str) -> String {
-    let mut plain = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(backslash) = rest.find('\\') {
-        plain.push_str(&rest[..backslash]);
-        let (replacement, length) = match rest.get(backslash..backslash + 6) {
-            Some("\\u003c") => ("<", 6),
-            Some("\\u003e") => (">", 6),
-            Some("\\u0026") => ("&", 6),
-            Some("\\u0027") => ("'", 6),
-            // Both characters of any other escape, so that the second half of `\\\\` begins none.
-            _ => (&rest[backslash..backslash + 2], 2),
-        };
-        plain.push_str(replacement);
-        rest = &rest[backslash + length..];
+/// Whether arrays and objects nest deeper than `depth`.
+fn nests_deeper(value: &Json, depth: usize) -> bool {
+    match (value, depth.checked_sub(1)) {
+        (Json::Array(items), Some(depth)) => items.iter().any(|item| nests_deeper(item, depth)),
+        (Json::Object(entries), Some(depth)) => entries.values().any(|value| nests_deeper(value, depth)),
+        (Json::Array(_) | Json::Object(_), None) => true,
+        _ => false,
     }
-    plain.push_str(rest);
-    plain
 }
 
 /// A template refuses a conversation: `raise_exception('roles must alternate')`.
@@ -196,21 +346,4 @@ fn template_error(error: minijinja::Error) -> Error {
     };
     let line = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
     Error::new(kind, what).at(format_args!("{NAME}{line}")).got(error.detail().unwrap_or("no details"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn html_escapes_are_undone_and_no_others() {
-        for (json, expected) in [
-            (r#""\u003ca\u003e \u0026\u0027""#, r#""<a> &'""#),
-            (r#""\\u003c \n\"\u0041""#, r#""\\u003c \n\"\u0041""#),
-            ("中\\n中", "中\\n中"),
-            ("", ""),
-        ] {
-            assert_eq!(without_html_escapes(json), expected);
-        }
-    }
 }

@@ -12,7 +12,8 @@
 
 use std::collections::BTreeSet;
 
-use super::message::Role;
+use serde_json::Value;
+
 use super::special_tokens::SpecialTokens;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -53,15 +54,34 @@ impl<'a> ContentGuard<'a> {
         self.mark
     }
 
-    /// The content with its marks.
-    ///
-    /// In what the model itself said, user-defined tokens stay whole: templates look for `</think>` there, and
-    /// `<tool_call>` was that very token when the model wrote it. They carry no structure of the conversation.
-    pub(super) fn protect(&self, content: &str, role: Role) -> String {
+    /// The text with its marks.
+    pub(super) fn protect(&self, text: &str) -> String {
+        self.mark_brackets(text, false)
+    }
+
+    /// What the model itself said, with its marks. User-defined tokens stay whole there: templates look for `</think>`,
+    /// and `<tool_call>` was that very token when the model wrote it. They carry no structure of the conversation.
+    pub(super) fn protect_answer(&self, content: &str) -> String {
+        self.mark_brackets(content, true)
+    }
+
+    /// A JSON value with marks in all its texts, the keys of objects among them.
+    pub(super) fn protect_json(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(self.protect(text)),
+            Value::Array(items) => Value::Array(items.iter().map(|item| self.protect_json(item)).collect()),
+            Value::Object(entries) => {
+                entries.iter().map(|(key, value)| (self.protect(key), self.protect_json(value))).collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        }
+    }
+
+    fn mark_brackets(&self, content: &str, keep_user_defined: bool) -> String {
         let mut protected = String::with_capacity(content.len() + content.len() / 8);
         let mut rest = content;
         while let Some(char) = rest.chars().next() {
-            let kept = if role == Role::Assistant { self.user_defined_prefix(rest) } else { None };
+            let kept = if keep_user_defined { self.user_defined_prefix(rest) } else { None };
             let length = if let Some(token) = kept {
                 protected.push_str(token);
                 token.len()

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 
@@ -65,18 +66,86 @@ impl TryFrom<String> for Role {
     }
 }
 
-/// One turn of a conversation.
+/// One turn of a conversation, as OpenAI's chat completions and transformers write it down.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
-    /// What is said.
+    /// What is said; may be empty, missing or null beside tool calls.
+    #[serde(default, deserialize_with = "null_as_default")]
     pub content: String,
+    /// What the assistant thought before it said so. Templates that know it decide what becomes of it; Qwen3's leaves it
+    /// out but for what belongs to the question that is being answered.
+    #[serde(default)]
+    pub reasoning_content: Option<String>,
+    /// The tools that the assistant called.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub tool_calls: Vec<ToolCall>,
+    /// Which call a tool's result answers.
+    #[serde(default)]
+    pub tool_call_id: Option<String>,
+    /// The tool whose result it is.
+    #[serde(default)]
+    pub name: Option<String>,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ToolCall {
+    /// What tells it apart from others.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The call. There are no other tools than functions.
+    pub function: FunctionCall,
+}
+
+/// A function and what it is called with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct FunctionCall {
+    /// The function.
+    pub name: String,
+    /// Its arguments: an object, as in transformers, or the JSON of one, as OpenAI has it.
+    #[serde(default)]
+    pub arguments: Value,
 }
 
 impl Message {
     /// A message of that role and content.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into() }
+        Self {
+            role,
+            content: content.into(),
+            reasoning_content: None,
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            name: None,
+        }
     }
+
+    /// Every text of the message: what people may have written.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let optional = [&self.reasoning_content, &self.tool_call_id, &self.name].into_iter().flatten();
+        let of_calls = self.tool_calls.iter().flat_map(|ToolCall { id, function }| {
+            let texts = id.iter().chain([&function.name]).map(String::as_str);
+            texts.chain(texts_of(&function.arguments))
+        });
+        std::iter::once(&self.content).chain(optional).map(String::as_str).chain(of_calls)
+    }
+}
+
+/// Every text of a JSON value, the keys of objects among them.
+pub fn texts_of(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts_of).collect(),
+        Value::Object(entries) => {
+            entries.iter().flat_map(|(key, value)| [vec![key.as_str()], texts_of(value)].concat()).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
+/// JSON's null, which stands for nothing, as the empty value of a type.
+fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

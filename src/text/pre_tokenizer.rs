@@ -27,13 +27,13 @@ impl PreTokenizer {
     /// The pre-tokenizer that a GGUF file names.
     ///
     /// # Errors
-    /// `UnsupportedModel` if it is not `qwen2`.
+    /// `UnsupportedModel` if it is not `qwen2`, or that under the name that DeepSeek's distilled Qwens have it.
     pub(super) fn new(name: &str) -> Result<Self> {
-        if name != "qwen2" {
+        if !matches!(name, "qwen2" | "deepseek-r1-qwen") {
             return Err(Error::new(ErrorKind::UnsupportedModel, "the pre-tokenizer is not supported")
                 .at("tokenizer.ggml.pre")
                 .got(format_args!("{name:?}"))
-                .expected("\"qwen2\""));
+                .expected("\"qwen2\" or \"deepseek-r1-qwen\""));
         }
         let word = SysRegex::new(WORD).map_err(|error| {
             Error::new(ErrorKind::Internal, "the pre-tokenizer's pattern does not compile").got(error)

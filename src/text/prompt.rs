@@ -1,5 +1,6 @@
 //! What the model is given to read.
 
+use super::abilities::Beginning;
 use super::special_tokens::{Segment, SpecialTokens};
 
 /// A rendered conversation in which special tokens and plain text are told apart:
@@ -7,6 +8,7 @@ use super::special_tokens::{Segment, SpecialTokens};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
     pieces: Vec<Piece>,
+    begins_thinking: bool,
 }
 
 /// A stretch of a prompt.
@@ -26,7 +28,16 @@ impl Prompt {
             Segment::Text(text) => Piece::Text(text.replace(mark, "")),
             Segment::Special(token) => Piece::Special(token.text.clone()),
         };
-        Self { pieces: special_tokens.split(marked).into_iter().map(piece).collect() }
+        Self {
+            pieces: special_tokens.split(marked).into_iter().map(piece).collect(),
+            // The marks keep contents from looking like a tag.
+            begins_thinking: Beginning::of(marked) == Beginning::Thinking,
+        }
+    }
+
+    /// Whether the prompt ends with `<think>`, so that the model goes on within its thinking.
+    pub fn begins_thinking(&self) -> bool {
+        self.begins_thinking
     }
 
     /// The pieces in their order.

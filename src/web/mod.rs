@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use js_sys::{Function, Uint32Array};
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::AbortSignal;
 
 use self::convert::{from_js, to_js, to_js_error};
@@ -23,7 +23,7 @@ use crate::fetch::HttpSource;
 use crate::generate::Sampling;
 use crate::load::{LoadOptions, load};
 use crate::store::IndexedDb;
-use crate::text::Message;
+use crate::text::{Message, Piece};
 
 /// An engine in a worker. Only one call may be under way at a time.
 #[wasm_bindgen]
@@ -64,6 +64,8 @@ struct ModelInfo {
     parameters: u64,
     quantization: String,
     context_length: usize,
+    thinking: &'static str,
+    tools: bool,
 }
 
 #[derive(Serialize)]
@@ -133,15 +135,15 @@ impl WasmEngine {
         to_js(&self.info).map_err(to_js_error)
     }
 
-    /// Answers a conversation; `on_text` gets the answer piece by piece.
+    /// Answers a conversation; `on_piece` gets thoughts and answer piece by piece, as `{ thinking, text }`.
     pub async fn chat(
         &mut self,
         messages: JsValue,
         options: JsValue,
-        on_text: Function,
+        on_piece: Function,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        self.chat_inner(messages, options, on_text, signal).await.map_err(to_js_error)
+        self.chat_inner(messages, options, on_piece, signal).await.map_err(to_js_error)
     }
 
     /// The token ids of a text; with `special`, control tokens written in it are recognised.
@@ -215,6 +217,12 @@ impl WasmEngine {
                 parameters: config.parameters,
                 quantization: config.quantization.clone(),
                 context_length: dimensions.context,
+                thinking: match [Some(true), Some(false)].map(|thinking| loaded.engine.thinks(thinking)) {
+                    [_, true] => "always",
+                    [true, false] => "optional",
+                    [false, false] => "never",
+                },
+                tools: loaded.engine.takes_tools(),
             },
             backend: "webgpu",
             adapter: loaded.engine.model().backend().device().adapter_name.clone(),
@@ -233,21 +241,27 @@ impl WasmEngine {
         &mut self,
         messages: JsValue,
         options: JsValue,
-        on_text: Function,
+        on_piece: Function,
         signal: AbortSignal,
     ) -> Result<JsValue> {
         let messages: Vec<Message> = from_js("messages", messages)?;
         let chat_options: ChatOptions = from_js("options", options.clone())?;
-        let mut sampling: Sampling = from_js("options", options.clone())?;
+        // What the caller chose, over what suits the model and its mode.
+        let defaults: js_sys::Object =
+            to_js(&Sampling::recommended(self.engine.thinks(chat_options.thinking)))?.unchecked_into();
+        let chosen: &js_sys::Object = options.unchecked_ref();
+        let mut sampling: Sampling = from_js("options", js_sys::Object::assign(&defaults, chosen).into())?;
         let seed = js_sys::Reflect::get(&options, &"seed".into()).unwrap_or_default();
         if seed.is_undefined() {
             sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
         }
-        let on_text = |text: &str| {
-            // What a listener throws is its own affair.
-            let _ = on_text.call1(&JsValue::NULL, &text.into());
+        let on_piece = |piece: &Piece| {
+            if let Ok(piece) = to_js(piece) {
+                // What a listener throws is its own affair.
+                let _ = on_piece.call1(&JsValue::NULL, &piece);
+            }
         };
-        let reply = self.engine.chat(&messages, &chat_options, &sampling, on_text, || signal.aborted()).await?;
+        let reply = self.engine.chat(&messages, &chat_options, &sampling, on_piece, || signal.aborted()).await?;
         to_js(&reply)
     }
 }

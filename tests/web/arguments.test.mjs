@@ -6,6 +6,7 @@ import {
   checkChat,
   checkLoadOptions,
   checkScoreOptions,
+  plainJson,
   tokenIds,
   withoutUndefined,
 } from "../../www/engine/arguments.js";
@@ -60,8 +61,21 @@ describe("the arguments of chat", () => {
     const numbers = { maxTokens: 1, temperature: 0, topP: 1, topK: 0, minP: 0, seed: 1 };
     const penalties = { repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 };
     const { signal } = new AbortController();
-    checkChat(messages, { ...numbers, ...penalties, stop: ["\n"], thinking: false, signal });
-    checkChat(messages, { maxTokens: undefined, signal: undefined });
+    const thinking = { thinking: false, thinkingBudget: 1 };
+    const tools = [{ type: "function", function: { name: "now", parameters: {} } }, { function: { name: "f" } }];
+    checkChat(messages, { ...numbers, ...penalties, ...thinking, tools, stop: ["\n"], signal });
+    checkChat(messages, { maxTokens: undefined, tools: undefined, signal: undefined });
+    const calls = [{ id: "1", function: { name: "f", arguments: "{}" } }, { function: { name: "f", arguments: {} } }];
+    checkChat(
+      [
+        USER,
+        { role: "assistant", content: null, reasoning_content: "x", tool_calls: calls },
+        { role: "assistant", tool_calls: [{ function: { name: "f" } }] },
+        { role: "tool", content: "y", tool_call_id: "1", name: null },
+        { role: "assistant", content: "z", tool_calls: null, reasoning_content: undefined },
+      ],
+      {},
+    );
   });
   refuses("an unknown option", () => checkChat([USER], { max_tokens: 1 }), /one of maxTokens, .*, got "max_tokens"/);
   refuses("messages that are no list", () => checkChat(USER, {}), /chat: messages: expected an array/);
@@ -72,6 +86,33 @@ describe("the arguments of chat", () => {
     () => checkChat([USER, USER, { role: "user", content: 1 }], {}),
     /messages\[2\]\.content: expected a string, got 1/,
   );
+  refuses("no content", () => checkChat([{ role: "assistant" }], {}), /messages\[0\]\.content: expected a string/);
+  refuses("no content without a call", () => checkChat([{ role: "assistant", tool_calls: [] }], {}), /content/);
+  refuses(
+    "thoughts that are no string",
+    () => checkChat([{ ...USER, reasoning_content: 1 }], {}),
+    /messages\[0\]\.reasoning_content: expected a string, got 1/,
+  );
+  const withCalls = (/** @type {unknown} */ calls) => () => checkChat([{ role: "assistant", tool_calls: calls }], {});
+  refuses("calls that are no list", withCalls({}), /messages\[0\]\.tool_calls: expected an array/);
+  refuses("a call that is none", withCalls([null]), /tool_calls\[0\]\.function: expected an object with a name/);
+  refuses("a call without a name", withCalls([{ function: {} }]), /tool_calls\[0\]\.function\.name: expected a string/);
+  refuses(
+    "arguments that are none",
+    withCalls([{ function: { name: "f", arguments: [1] } }]),
+    /tool_calls\[0\]\.function\.arguments: expected an object, or the JSON of one, got an array/,
+  );
+  refuses("tools that are no list", () => checkChat([USER], { tools: {} }), /chat: tools: expected an array/);
+  refuses("a bare function", () => checkChat([USER], { tools: [{ name: "f" }] }), /tools\[0\]\.function: expected/);
+  it("lose what JSON can't hold of tools", () => {
+    const tools = [{ function: { name: "f", run: () => 1, parameters: undefined, toJSON: undefined } }];
+    assert.deepEqual(plainJson("tools", tools), [{ function: { name: "f" } }]);
+  });
+  refuses("what JSON has no form for", () => plainJson("chat: tools", [{ default: 1n }]), /chat: tools: .*BigInt/);
+  /** @type {unknown} */
+  let deep = {};
+  for (let level = 0; level < 100; level++) deep = [deep];
+  refuses("what nests too deeply", () => plainJson("chat: tools", deep), /chat: tools: expected at most 64 levels/);
   it("do not keep what is not set", () => {
     assert.deepEqual(withoutUndefined({ topK: undefined, topP: 0, seed: null }), { topP: 0, seed: null });
   });

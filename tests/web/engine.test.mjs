@@ -13,7 +13,7 @@ import { makeTinyModel } from "./support/tiny_model.mjs";
 const TIMEOUT_MS = 120_000;
 const GREEDY = { temperature: 0, maxTokens: 12 };
 
-/** @type {import("./support/engine_page.mjs").Message[]} */
+/** @type {{ role: "user", content: string }[]} */
 const QUESTION = [{ role: "user", content: "Hello there" }];
 
 describeInEachBrowser("the engine", { timeout: 4 * TIMEOUT_MS }, (browserName) => {
@@ -48,6 +48,8 @@ describeInEachBrowser("the engine", { timeout: 4 * TIMEOUT_MS }, (browserName) =
     assert.ok(info.memory.weightsBytes > 0);
     assert.ok(info.memory.kvCacheBytes > 0);
     assert.ok(info.memory.wasmBytes > 0);
+    assert.equal(info.model.thinking, "never");
+    assert.equal(info.model.tools, false);
 
     const downloads = progress.filter(({ phase }) => phase === "download");
     assert.ok(downloads.length > 0, "the download is reported");
@@ -176,6 +178,25 @@ describeInEachBrowser("the engine", { timeout: 4 * TIMEOUT_MS }, (browserName) =
     const { result } = await page.chat(QUESTION, { temperature: 0, maxTokens });
     assert.ok(result.usage.promptTokens + result.usage.completionTokens > 100);
     assert.equal(result.text, answerNatively(modelPath, QUESTION[0].content, maxTokens));
+  });
+
+  it("refuses what the model's template can't take, and takes what it can", { timeout: TIMEOUT_MS }, async () => {
+    const refused = { kind: "invalid-argument", originalName: "QwispError" };
+    const tools = [{ type: /** @type {const} */ ("function"), function: { name: "now" } }];
+    await assert.rejects(page.chat(QUESTION, { tools }), { ...refused, message: /no place for tools/ });
+    await assert.rejects(page.chat(QUESTION, { thinking: true }), { ...refused, message: /no thinking mode/ });
+    await assert.rejects(page.chat(QUESTION, { thinkingBudget: -1 }), refused);
+    const { result } = await page.chat(
+      [
+        ...QUESTION,
+        { role: "assistant", content: "Hello", reasoning_content: "A greeting.", tool_calls: null },
+        { role: "tool", content: "result", tool_call_id: "1" },
+      ],
+      { ...GREEDY, tools: [], thinking: false, thinkingBudget: 0 },
+    );
+    assert.equal(result.thinking, "");
+    assert.equal(result.usage.thinkingTokens, 0);
+    assert.ok(result.text.length > 0);
   });
 
   it("scores tokens with log-probabilities that agree with its own choice", { timeout: TIMEOUT_MS }, async () => {

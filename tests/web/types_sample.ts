@@ -27,12 +27,25 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
     seed: 1,
     stop: ["\n"],
     thinking: false,
+    thinkingBudget: 100,
+    tools: [
+      { type: "function", function: { name: "now", description: "The time.", parameters: { type: "object" } } },
+      { function: { name: "today" } },
+    ],
     signal,
   });
   let streamed = "";
-  for await (const { text } of reply) streamed += text;
+  for await (const { text, thinking } of reply) streamed += thinking + text;
   const { finishReason, usage, timings } = await reply.result;
   console.log(finishReason satisfies "stop" | "length" | "abort", usage.cachedTokens, timings.prefillMs);
+
+  console.log(usage.thinkingTokens, engine.info.model.thinking satisfies "never" | "optional" | "always");
+  engine.chat([
+    { role: "system", content: "Be brief." },
+    { role: "user", content: "What time is it?" },
+    { role: "assistant", reasoning_content: "I look.", tool_calls: [{ function: { name: "now", arguments: {} } }] },
+    { role: "tool", content: "12:00", name: "now" },
+  ]);
 
   const ids: Uint32Array = await engine.tokenize("text", { special: false });
   const scores = await engine.score(ids, { from: 1, topK: 5, signal });
@@ -55,5 +68,10 @@ export function kindOf(error: unknown): ErrorKind | undefined {
 void Engine.load({});
 // @ts-expect-error: a backend is one of two words
 void Engine.load({ model: "a.gguf", backend: "cuda" });
+declare const loaded: Engine;
+// @ts-expect-error: a user does not call tools
+loaded.chat([{ role: "user", content: "x", tool_calls: [] }]);
+// @ts-expect-error: a tool is a function with a name
+loaded.chat([], { tools: [{ type: "function" }] });
 // @ts-expect-error: engines are loaded, not constructed
 new Engine();

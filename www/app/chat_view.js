@@ -94,9 +94,9 @@ export class ChatView {
     this.#status.textContent = "Reading…";
     try {
       const options = { ...this.#generation, signal: stop.signal };
-      const result = await conversation.ask(/** @type {Engine} */ (this.#engine), text, options, (piece) => {
-        answer.append(piece);
-        this.#status.textContent = "Writing…";
+      const result = await conversation.ask(/** @type {Engine} */ (this.#engine), text, options, ({ text: piece }) => {
+        if (piece) answer.append(piece);
+        this.#status.textContent = piece ? "Writing…" : "Thinking…";
       });
       this.#onAnswer(result);
       if (conversation !== this.#conversation) return; // another chat has begun

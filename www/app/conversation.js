@@ -3,6 +3,7 @@
  * @typedef {import("../qwisp.js").Message} Message
  * @typedef {import("../qwisp.js").ChatOptions} ChatOptions
  * @typedef {import("../qwisp.js").ChatResult} ChatResult
+ * @typedef {import("../qwisp.js").ReplyPiece} ReplyPiece
  */
 
 /** The messages of one chat. It grows by what was said and answered, and by nothing that failed. */
@@ -22,14 +23,14 @@ export class Conversation {
    * @param {Engine} engine
    * @param {string} question
    * @param {ChatOptions} options
-   * @param {(text: string) => void} onText
+   * @param {(piece: ReplyPiece) => void} onPiece
    * @returns {Promise<ChatResult>}
    */
-  async ask(engine, question, options, onText) {
+  async ask(engine, question, options, onPiece) {
     /** @type {Message[]} */
     const asked = [...this.#messages, { role: "user", content: question }];
     const reply = engine.chat(asked, options);
-    for await (const { text } of reply) onText(text);
+    for await (const piece of reply) onPiece(piece);
     const result = await reply.result;
     if (result.text) this.#messages = [...asked, { role: "assistant", content: result.text }];
     return result;

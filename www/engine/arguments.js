@@ -14,6 +14,8 @@ const CHAT_OPTIONS = [
   "seed",
   "stop",
   "thinking",
+  "thinkingBudget",
+  "tools",
   "signal",
 ];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
@@ -21,6 +23,8 @@ const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
 /** Every one of them crosses from the worker to the page, for every position. */
 const MAX_TOP_K = 1000;
+/** The module reads nested values by recursion, and its stack is small. */
+const MAX_DEPTH = 64;
 
 /** @param {any} options */
 export function checkLoadOptions(options) {
@@ -48,9 +52,30 @@ export function checkChat(messages, options) {
     const what = `chat: messages[${index}]`;
     expect(isObject(message), what, "an object { role, content }", message);
     expect(ROLES.includes(message.role), `${what}.role`, `one of ${ROLES.join(", ")}`, message.role);
-    checkText(`${what}.content`, message.content);
+    const calls = message.tool_calls ?? [];
+    expect(Array.isArray(calls), `${what}.tool_calls`, "an array of { function: { name, arguments } }", calls);
+    for (const [index, call] of calls.entries()) {
+      checkFunction(`${what}.tool_calls[${index}]`, call?.function);
+      const given = call.function.arguments ?? {};
+      expect(
+        typeof given === "string" || isObject(given),
+        `${what}.tool_calls[${index}].function.arguments`,
+        "an object, or the JSON of one",
+        given,
+      );
+    }
+    if (calls.length === 0 || (message.content ?? null) !== null) checkText(`${what}.content`, message.content);
+    for (const name of ["reasoning_content", "tool_call_id", "name"]) {
+      if ((message[name] ?? null) !== null) checkText(`${what}.${name}`, message[name]);
+    }
   }
   checkOptionNames("chat", CHAT_OPTIONS, options);
+  const { tools = [] } = options;
+  expect(Array.isArray(tools), "chat: tools", "an array of { type, function }", tools);
+  for (const [index, tool] of tools.entries()) {
+    expect(isObject(tool), `chat: tools[${index}]`, "an object { type, function }", tool);
+    checkFunction(`chat: tools[${index}]`, tool.function);
+  }
   checkSignal("chat", options.signal);
 }
 
@@ -66,6 +91,35 @@ export function checkScoreOptions(options) {
     topK,
   );
   checkSignal("score", signal);
+}
+
+/**
+ * What JSON has of a value, which a worker can be sent: tools may come from anywhere, with methods and all.
+ *
+ * @template T
+ * @param {string} what
+ * @param {T} value
+ * @returns {T}
+ */
+export function plainJson(what, value) {
+  let plain;
+  try {
+    plain = JSON.parse(JSON.stringify(value));
+  } catch (error) {
+    throw new QwispError("invalid-argument", `${what}: expected what JSON can hold: ${error}`);
+  }
+  expect(!nestsDeeper(plain, MAX_DEPTH), what, `at most ${MAX_DEPTH} levels of nesting`, "more");
+  return plain;
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} depth
+ * @returns {boolean}
+ */
+function nestsDeeper(value, depth) {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => nestsDeeper(inner, depth - 1));
 }
 
 /**
@@ -124,6 +178,15 @@ function checkOptionNames(method, names, options) {
   for (const name of Object.keys(options)) {
     expect(names.includes(name), `${method}: option`, `one of ${names.join(", ")}`, name);
   }
+}
+
+/**
+ * @param {string} what
+ * @param {any} called
+ */
+function checkFunction(what, called) {
+  expect(isObject(called), `${what}.function`, "an object with a name", called);
+  checkText(`${what}.function.name`, called.name);
 }
 
 /**

@@ -108,6 +108,10 @@ export interface EngineInfo {
     quantization: string;
     /** Tokens that prompt and answer share, in this engine. */
     contextLength: number;
+    /** Whether it thinks before it answers. `optional`: as `ChatOptions.thinking` says. */
+    thinking: "never" | "optional" | "always";
+    /** Whether its template has a place for `ChatOptions.tools`. */
+    tools: boolean;
   };
   backend: "webgpu";
   /** The GPU, in the browser's words. */
@@ -124,22 +128,67 @@ export interface EngineInfo {
   stored: boolean;
 }
 
-export interface Message {
-  role: "system" | "user" | "assistant" | "tool";
-  /** Plain text: control tokens written in it have no effect. */
+/**
+ * One turn of a conversation, as OpenAI's chat completions have it. All texts in it are plain: control tokens written in
+ * them have no effect.
+ */
+export type Message = { role: "system" | "user"; content: string } | AssistantMessage | ToolMessage;
+
+/** What the model said. A `ChatResult` goes back in as `{ role: "assistant", content: result.text }`. */
+export interface AssistantMessage {
+  role: "assistant";
+  /** May be null or left out beside `tool_calls`. */
+  content?: string | null;
+  /**
+   * What the model thought, as in `result.thinking`. The model's template decides what becomes of it: Qwen3's leaves it
+   * out, unless tools were called for the question that is being answered.
+   */
+  reasoning_content?: string | null;
+  /** The tools that the model called. */
+  tool_calls?: ToolCall[] | null;
+}
+
+/** The result of a tool that the model called. */
+export interface ToolMessage {
+  role: "tool";
   content: string;
+  tool_call_id?: string | null;
+  name?: string | null;
+}
+
+export interface ToolCall {
+  id?: string | null;
+  type?: "function";
+  function: {
+    name: string;
+    /** An object, or the JSON of one: the model's template gets what it wants. */
+    arguments?: string | Record<string, unknown> | null;
+  };
+}
+
+/** A function that the model may call, as OpenAI and transformers describe it. */
+export interface Tool {
+  type?: "function";
+  function: {
+    name: string;
+    description?: string;
+    /** A JSON Schema of the arguments. */
+    parameters?: Record<string, unknown>;
+    [more: string]: unknown;
+  };
 }
 
 /**
  * How to generate. Steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw from what is
- * left. The defaults are what Qwen recommends, but for the repetition penalty, which is off.
+ * left. The defaults are what Qwen recommends, but for the repetition penalty, which is off. Where two are given, the
+ * second is for a model that thinks before it answers.
  */
 export interface ChatOptions {
-  /** Most tokens to write. Default: what the context has left. */
+  /** Most tokens to write, thinking and answer together. Default: what the context has left. */
   maxTokens?: number;
-  /** Randomness; 0 always takes the likeliest token. Default: 0.7. */
+  /** Randomness; 0 always takes the likeliest token, which makes thinking go round in circles. Default: 0.7 or 0.6. */
   temperature?: number;
-  /** Keep the likeliest tokens that together have this probability. Default: 0.8. */
+  /** Keep the likeliest tokens that together have this probability. Default: 0.8 or 0.95. */
   topP?: number;
   /** Keep this many of the likeliest tokens; 0 keeps all. Default: 20. */
   topK?: number;
@@ -153,10 +202,24 @@ export interface ChatOptions {
   frequencyPenalty?: number;
   /** The same seed, messages and options give the same answer on the same device. Default: random. */
   seed?: number;
-  /** Texts that end the answer; they are not part of it. */
+  /** Texts that end the answer; they are not part of it. Thoughts may hold them. */
   stop?: string[];
-  /** Whether a model that can think before it answers does. */
+  /**
+   * Whether a model that can think before it answers does. `true` is an `invalid-argument` for a model that never does,
+   * and `false` for one that always does; see `info.model.thinking`. Default: the model's own, for Qwen3 `true`.
+   */
   thinking?: boolean;
+  /**
+   * Most tokens to think. Then the thinking is ended with a sentence of Qwen's, which is added to what was thought and
+   * counts nowhere, and the answer follows. A model that does not think takes no notice.
+   */
+  thinkingBudget?: number;
+  /**
+   * Functions that the model may call. A call is part of the answer's text, in the model's own form: for Qwen
+   * `<tool_call>`, a JSON object with `name` and `arguments`, `</tool_call>`. `invalid-argument` where the model's
+   * template has no place for tools; see `info.model.tools`.
+   */
+  tools?: Tool[];
   /** Stops the answer, which then ends with the finish reason `abort`. */
   signal?: AbortSignal;
 }
@@ -164,7 +227,7 @@ export interface ChatOptions {
 export interface ChatResult {
   /** The whole answer. */
   text: string;
-  /** What the model thought before it answered; empty for a model that does not think. */
+  /** What the model thought before it answered; empty if it did not. */
   thinking: string;
   /** `stop`: the model ended it, or a stop text did; `length`: `maxTokens` or the context ended it. */
   finishReason: "stop" | "length" | "abort";
@@ -172,7 +235,10 @@ export interface ChatResult {
     promptTokens: number;
     /** Prompt tokens that did not have to be computed again. */
     cachedTokens: number;
+    /** Tokens written, thinking and answer. */
     completionTokens: number;
+    /** How many of them were thoughts. */
+    thinkingTokens: number;
   };
   timings: {
     prefillMs: number;
@@ -183,11 +249,19 @@ export interface ChatResult {
   };
 }
 
+/** What came next: one of the two has text, the other is empty. In rare pieces both have; then `thinking` comes first. */
+export interface ReplyPiece {
+  /** More of the answer. */
+  text: string;
+  /** More of what the model thinks before it answers. */
+  thinking: string;
+}
+
 /**
- * An answer on its way. Iterating over it is optional, always starts at its first text, and throws what `result`
+ * An answer on its way. Iterating over it is optional, always starts at its first piece, and throws what `result`
  * rejects with. Leaving the loop early stops the generation.
  */
-export interface Reply extends AsyncIterable<{ text: string }> {
+export interface Reply extends AsyncIterable<ReplyPiece> {
   /** The finished answer. Nobody has to look at it: its failure is never reported as unhandled. */
   readonly result: Promise<ChatResult>;
 }

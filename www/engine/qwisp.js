@@ -11,6 +11,7 @@ import {
   checkLoadOptions,
   checkScoreOptions,
   checkText,
+  plainJson,
   tokenIds,
   withoutUndefined,
 } from "./engine/arguments.js";
@@ -77,12 +78,14 @@ export class Engine {
    * @param {import("./qwisp.d.ts").ChatOptions} [options]
    */
   chat(messages, options = {}) {
-    const start = async (/** @type {(text: string) => void} */ onText, /** @type {AbortSignal} */ stopSignal) => {
+    /** @type {import("./engine/reply.js").StartGeneration} */
+    const start = async (onPiece, stopSignal) => {
       checkChat(messages, options);
       const { signal, ...moduleOptions } = withoutUndefined(options);
+      if (moduleOptions.tools) moduleOptions.tools = plainJson("chat: tools", moduleOptions.tools);
       const stopSignals = [stopSignal, this.#closing.signal, ...(signal ? [signal] : [])];
-      return await this.#call("chat", [messages, moduleOptions], {
-        onEvent: onText,
+      return await this.#call("chat", [plainJson("chat: messages", messages), moduleOptions], {
+        onEvent: onPiece,
         signal: AbortSignal.any(stopSignals),
       });
     };

@@ -1,16 +1,17 @@
 /**
  * @typedef {import("./qwisp.d.ts").ChatResult} ChatResult
- * @typedef {(onText: (text: string) => void, signal: AbortSignal) => Promise<ChatResult>} StartGeneration
+ * @typedef {import("./qwisp.d.ts").ReplyPiece} ReplyPiece
+ * @typedef {(onPiece: (piece: ReplyPiece) => void, signal: AbortSignal) => Promise<ChatResult>} StartGeneration
  */
 
-/** The answer to one chat: its text as it comes, and `result` once it is whole. */
+/** The answer to one chat: its pieces as they come, and `result` once it is whole. */
 export class Reply {
-  /** @type {string[]} */
-  #texts = [];
+  /** @type {ReplyPiece[]} */
+  #pieces = [];
   #settled = false;
   /** Leaving a loop over this reply stops the generation. */
   #stop = new AbortController();
-  /** Resolves at the next text, and when the result settles. @type {Promise<void>} */
+  /** Resolves at the next piece, and when the result settles. @type {Promise<void>} */
   #change;
   /** @type {() => void} */
   #announceChange;
@@ -18,14 +19,14 @@ export class Reply {
   /** @param {StartGeneration} start */
   constructor(start) {
     this.#expectChange();
-    const onText = (/** @type {string} */ text) => {
-      this.#texts.push(text);
+    const onPiece = (/** @type {ReplyPiece} */ piece) => {
+      this.#pieces.push(piece);
       this.#announceChange();
       this.#expectChange();
     };
 
     /** @readonly */
-    this.result = start(onText, this.#stop.signal);
+    this.result = start(onPiece, this.#stop.signal);
     const settle = () => {
       this.#settled = true;
       this.#announceChange();
@@ -34,12 +35,12 @@ export class Reply {
     this.result.then(settle, settle);
   }
 
-  /** @returns {AsyncGenerator<{ text: string }, void, undefined>} */
+  /** @returns {AsyncGenerator<ReplyPiece, void, undefined>} */
   async *[Symbol.asyncIterator]() {
     let position = 0;
     try {
-      while (position < this.#texts.length || !this.#settled) {
-        if (position < this.#texts.length) yield { text: this.#texts[position++] };
+      while (position < this.#pieces.length || !this.#settled) {
+        if (position < this.#pieces.length) yield this.#pieces[position++];
         else await this.#change;
       }
       await this.result; // a failure ends the loop with its error
