@@ -1,20 +1,24 @@
 //! What a loaded model can do: chat, tokenize, score.
 
+mod fitted_prompt;
+mod logprobs;
+mod score;
+
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
-use crate::backend::{Backend, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+pub use self::fitted_prompt::{ContextPolicy, FittedPrompt};
+pub use self::logprobs::{MAX_TOP_LOGPROBS, TextLogprob, TokenLogprobs};
+pub use self::score::{MAX_SCORE_TOP_K, Score, TokenLogprob};
+use crate::backend::{Backend, Counters};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{Generator, StopStrings, log_probabilities, prefill};
+use crate::generate::{Generator, StopStrings};
 use crate::model::Model;
 use crate::sampling::Sampling;
 use crate::text::{ChatTemplate, Message, TemplateOptions, TextStream, Tokenizer};
 
 /// More bytes than any token of a Qwen stands for; its longest are runs of 128 spaces.
 const LONGEST_TOKEN_BYTES: usize = 256;
-
-/// The most alternatives that [`Engine::score`] gives for a position.
-pub const MAX_SCORE_TOP_K: usize = 1000;
 
 /// A model, its tokenizer and its chat template.
 pub struct Engine<B: Backend> {
@@ -35,6 +39,39 @@ pub struct ChatOptions {
     pub stop: Vec<String>,
     /// Whether a model that can think before it answers shall. Default: what its template does by itself.
     pub thinking: Option<bool>,
+    /// How many of the most likely tokens are wanted beside each token, where its log-probability is
+    /// ([`Sampling::logprobs`]): up to [`MAX_TOP_LOGPROBS`], default 0.
+    pub top_logprobs: usize,
+    /// What happens to a conversation that is too long for the context. Default: it is refused.
+    pub context_policy: ContextPolicy,
+}
+
+impl ChatOptions {
+    /// Checks every option's range, with the `sampling` that goes with them.
+    ///
+    /// # Errors
+    /// `invalid-argument`, naming the option.
+    fn check(&self, sampling: &Sampling) -> Result<()> {
+        let wrong = |what, name, got: usize, expected: String| {
+            Err(Error::new(ErrorKind::InvalidArgument, what).at(name).got(got).expected(expected))
+        };
+        match self {
+            Self { max_tokens: Some(0), .. } => wrong("an answer needs room", "maxTokens", 0, "at least 1".to_string()),
+            Self { max_tokens: Some(max_tokens), .. } if sampling.min_tokens > *max_tokens => wrong(
+                "an answer can't be longer than its most tokens",
+                "minTokens",
+                sampling.min_tokens,
+                format!("at most maxTokens, {max_tokens}"),
+            ),
+            Self { top_logprobs: top @ 1.., .. } if !sampling.logprobs => {
+                wrong("log-probabilities were not asked for", "topLogprobs", *top, "0, or logprobs: true".to_string())
+            }
+            Self { top_logprobs: top, .. } if *top > MAX_TOP_LOGPROBS => {
+                wrong("these are too many alternatives", "topLogprobs", *top, format!("at most {MAX_TOP_LOGPROBS}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why an answer ended.
@@ -59,6 +96,10 @@ pub struct Reply {
     pub thinking: String,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// How likely the model found each of the answer's tokens, `completion_tokens` of them, where
+    /// [`Sampling::logprobs`] asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Vec<TokenLogprobs>>,
     /// Tokens read and written.
     pub usage: Usage,
     /// Time spent.
@@ -75,6 +116,8 @@ pub struct Usage {
     pub cached_tokens: usize,
     /// Tokens of the answer, the one that ended it not counted.
     pub completion_tokens: usize,
+    /// Messages that were left out because the conversation was too long for the context.
+    pub dropped_messages: usize,
 }
 
 /// Time of a reply, in milliseconds and in tokens a second; 0 where nothing was computed.
@@ -98,26 +141,6 @@ pub struct ReplyCounters {
     pub prefill: Counters,
     /// The tokens after the first. Those are among them that were under way when the answer ended.
     pub decode: Counters,
-}
-
-/// A token and the natural logarithm of its probability.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct TokenLogprob {
-    /// The token.
-    pub id: u32,
-    /// ln of its probability.
-    pub logprob: f32,
-}
-
-/// How likely a token was in its place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Score {
-    /// The token that was given.
-    pub id: u32,
-    /// ln of its probability after all tokens before it.
-    pub logprob: f32,
-    /// The most likely tokens in its place, best first.
-    pub top: Vec<TokenLogprob>,
 }
 
 impl<B: Backend> Engine<B> {
@@ -175,48 +198,153 @@ impl<B: Backend> Engine<B> {
         self.tokenizer.encode_prompt(&self.template.render(messages, &options)?)
     }
 
-    /// Answers a conversation. `on_text` gets the answer piece by piece, in whole characters; where an answer is cut
-    /// within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
-    /// token of the answer; an aborted answer ends with what there is so far.
+    /// Answers a conversation: [`fit_prompt`](Self::fit_prompt), then [`answer`](Self::answer).
     ///
     /// # Errors
-    /// `context-full` for a conversation longer than the context, `invalid-argument` for options out of range, and
-    /// what the device reports.
+    /// Those of both.
     pub async fn chat(
         &mut self,
         messages: &[Message],
         options: &ChatOptions,
         sampling: &Sampling,
+        on_text: impl FnMut(&str),
+        aborted: impl Fn() -> bool,
+    ) -> Result<Reply> {
+        let prompt = self.fit_prompt(messages, options)?;
+        self.answer(&prompt, options, sampling, on_text, aborted).await
+    }
+
+    /// Answers a prompt. `on_text` gets the answer piece by piece, in whole characters; where an answer is cut
+    /// within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
+    /// token of the answer; an aborted answer ends with what there is so far.
+    ///
+    /// # Errors
+    /// `context-full` for a prompt longer than the context, `invalid-argument` for options out of range, and
+    /// what the device reports.
+    pub async fn answer(
+        &mut self,
+        prompt: &FittedPrompt,
+        options: &ChatOptions,
+        sampling: &Sampling,
         mut on_text: impl FnMut(&str),
         aborted: impl Fn() -> bool,
     ) -> Result<Reply> {
-        let started = Instant::now();
         let counters_before = self.model.counters();
-        let prompt = self.prompt_tokens(messages, options)?;
-        if options.max_tokens == Some(0) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "an answer needs room")
-                .at("maxTokens")
-                .got(0)
-                .expected("at least 1"));
-        }
-
-        let usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
-        let mut turn = Turn { answer: Answer::new(options.stop.clone()), usage, prefill: None, first_token_at: None };
-        let finish_reason =
-            match self.write_answer(&mut turn, &prompt, sampling, options.max_tokens, &mut on_text, aborted).await {
-                Ok(finish_reason) => finish_reason,
-                // While the prompt was being read.
-                Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
-                Err(error) => return Err(error),
-            };
-        let Turn { mut answer, usage, prefill, first_token_at } = turn;
-        answer.finish(&mut on_text);
-
-        let read_tokens = if first_token_at.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
-        let first_token_at = first_token_at.unwrap_or_else(Instant::now);
+        let mut turn = Turn::new(prompt, options, sampling)?;
+        let mut prefill = None;
+        let written = self.write_answer(&mut turn, prompt, sampling, &mut prefill, &mut on_text, aborted).await;
+        let finish_reason = match written {
+            Ok(finish_reason) => finish_reason,
+            // While the prompt was being read.
+            Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
+            Err(error) => return Err(error),
+        };
         let counters_then = prefill.unwrap_or_else(|| self.model.counters());
         self.counters.prefill = counters_then - counters_before;
         self.counters.decode = self.model.counters() - counters_then;
+        Ok(turn.finish(finish_reason, &mut on_text))
+    }
+
+    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended. `prefill` becomes what had
+    /// been asked of the device when the prompt, and all for the first token, had been handed over.
+    async fn write_answer(
+        &mut self,
+        turn: &mut Turn,
+        prompt: &FittedPrompt,
+        sampling: &Sampling,
+        prefill: &mut Option<Counters>,
+        on_text: &mut impl FnMut(&str),
+        aborted: impl Fn() -> bool,
+    ) -> Result<FinishReason> {
+        let Self { model, tokenizer, stop_tokens, .. } = self;
+        let (mut generator, cached) =
+            Generator::start(model, &prompt.tokens, sampling, tokenizer.len(), turn.max_tokens, &aborted).await?;
+        turn.usage.cached_tokens = cached;
+        *prefill = Some(generator.counters());
+        loop {
+            if aborted() {
+                return Ok(FinishReason::Abort);
+            }
+            let banned = if turn.may_end() { &[][..] } else { &stop_tokens[..] };
+            let Some(token) = generator.next_token_except(banned).await? else {
+                return Ok(FinishReason::Length);
+            };
+            if let Some(finish_reason) = turn.take(token, generator.logprobs(), tokenizer, stop_tokens, on_text)? {
+                return Ok(finish_reason);
+            }
+        }
+    }
+}
+
+/// An answer that is being written.
+struct Turn {
+    answer: Answer,
+    usage: Usage,
+    max_tokens: Option<usize>,
+    min_tokens: usize,
+    top_logprobs: usize,
+    /// Where they are wanted.
+    logprobs: Option<Vec<TokenLogprobs>>,
+    /// When the work on the prompt began.
+    started: Instant,
+    /// When the first token came.
+    first_token_at: Option<Instant>,
+}
+
+impl Turn {
+    fn new(prompt: &FittedPrompt, options: &ChatOptions, sampling: &Sampling) -> Result<Self> {
+        options.check(sampling)?;
+        Ok(Self {
+            answer: Answer::new(options.stop.clone())?,
+            usage: Usage {
+                prompt_tokens: prompt.tokens.len(),
+                dropped_messages: prompt.dropped_messages,
+                ..Usage::default()
+            },
+            max_tokens: options.max_tokens,
+            min_tokens: sampling.min_tokens,
+            top_logprobs: options.top_logprobs,
+            logprobs: sampling.logprobs.then(Vec::new),
+            started: prompt.started,
+            first_token_at: None,
+        })
+    }
+
+    /// Whether the next token may end the answer.
+    fn may_end(&self) -> bool {
+        self.usage.completion_tokens >= self.min_tokens
+    }
+
+    /// Takes the next token; returns why the answer ends with it, if it does. `logprobs` are those of all tokens in its
+    /// place, where they are wanted.
+    fn take(
+        &mut self,
+        token: u32,
+        logprobs: Option<&[f32]>,
+        tokenizer: &Tokenizer,
+        stop_tokens: &[u32],
+        on_text: &mut impl FnMut(&str),
+    ) -> Result<Option<FinishReason>> {
+        self.first_token_at.get_or_insert_with(Instant::now);
+        if stop_tokens.contains(&token) {
+            return Ok(Some(FinishReason::Stop));
+        }
+        if let (Some(all), Some(logprobs)) = (&mut self.logprobs, logprobs) {
+            all.push(TokenLogprobs::new(token, logprobs, self.top_logprobs, tokenizer)?);
+        }
+        let may_end = self.may_end();
+        self.usage.completion_tokens += 1;
+        // A control token that doesn't end the turn is structure, not text.
+        let stops = !tokenizer.is_control(token) && self.answer.push(&tokenizer.token_bytes(token)?, may_end, on_text);
+        Ok(stops.then_some(FinishReason::Stop))
+    }
+
+    /// The whole answer; shows what was held back.
+    fn finish(mut self, finish_reason: FinishReason, on_text: &mut impl FnMut(&str)) -> Reply {
+        self.answer.finish(on_text);
+        let Self { answer, usage, logprobs, started, first_token_at, .. } = self;
+        let read_tokens = if first_token_at.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
+        let first_token_at = first_token_at.unwrap_or_else(Instant::now);
         let prefill_ms = first_token_at.duration_since(started).as_secs_f64() * 1000.0;
         let decode_ms = first_token_at.elapsed().as_secs_f64() * 1000.0;
         let per_second = |tokens: usize, ms: f64| if ms > 0.0 { tokens as f64 / ms * 1000.0 } else { 0.0 };
@@ -226,129 +354,8 @@ impl<B: Backend> Engine<B> {
             prefill_tokens_per_second: per_second(read_tokens, prefill_ms),
             decode_tokens_per_second: per_second(usage.completion_tokens.saturating_sub(1), decode_ms),
         };
-        Ok(Reply { text: answer.text, thinking: String::new(), finish_reason, usage, timings })
+        Reply { text: answer.text, thinking: String::new(), finish_reason, logprobs, usage, timings }
     }
-
-    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended.
-    async fn write_answer(
-        &mut self,
-        turn: &mut Turn,
-        prompt: &[u32],
-        sampling: &Sampling,
-        max_tokens: Option<usize>,
-        on_text: &mut impl FnMut(&str),
-        aborted: impl Fn() -> bool,
-    ) -> Result<FinishReason> {
-        let Self { model, tokenizer, stop_tokens, .. } = self;
-        let (mut generator, cached) =
-            Generator::start(model, prompt, sampling, tokenizer.len(), max_tokens, &aborted).await?;
-        turn.usage.cached_tokens = cached;
-        turn.prefill = Some(generator.counters());
-        loop {
-            if aborted() {
-                return Ok(FinishReason::Abort);
-            }
-            let Some(token) = generator.next_token().await? else {
-                return Ok(FinishReason::Length);
-            };
-            turn.first_token_at.get_or_insert_with(Instant::now);
-            if stop_tokens.contains(&token) {
-                return Ok(FinishReason::Stop);
-            }
-            turn.usage.completion_tokens += 1;
-            // A control token that doesn't end the turn is structure, not text.
-            if !tokenizer.is_control(token) && turn.answer.push(&tokenizer.token_bytes(token)?, on_text) {
-                return Ok(FinishReason::Stop);
-            }
-        }
-    }
-
-    /// Teacher forcing: how likely each token of `ids` from position `from` (at least 1) on was after all before it,
-    /// with the `top_k` most likely tokens in its place.
-    ///
-    /// # Errors
-    /// `context-full` for more tokens than the context, `invalid-argument` for a `from` outside `ids`, an id outside the
-    /// vocabulary or a `top_k` over [`MAX_SCORE_TOP_K`], `aborted` when `aborted` says so between passes, and what the
-    /// device reports.
-    pub async fn score(
-        &mut self,
-        ids: &[u32],
-        from: usize,
-        top_k: usize,
-        aborted: impl Fn() -> bool,
-    ) -> Result<Vec<Score>> {
-        if top_k > MAX_SCORE_TOP_K {
-            return Err(Error::new(ErrorKind::InvalidArgument, "these are too many alternatives")
-                .at("topK")
-                .got(top_k)
-                .expected(format!("at most {MAX_SCORE_TOP_K}")));
-        }
-        if from == 0 || from >= ids.len() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "there is nothing to score from this position on")
-                .at("from")
-                .got(from)
-                .expected(format!("1 to {}", ids.len().saturating_sub(1))));
-        }
-        if let Some(id) = ids.iter().find(|&&id| id as usize >= self.tokenizer.len()) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a token is not in the vocabulary")
-                .at("ids")
-                .got(id)
-                .expected(format!("less than {}", self.tokenizer.len())));
-        }
-        let capacity = self.model.cache().capacity();
-        if ids.len() - 1 > capacity {
-            return Err(Error::new(ErrorKind::ContextFull, "there are more tokens than the context holds")
-                .got(format!("{} tokens", ids.len()))
-                .expected(format!("at most {}", capacity + 1)));
-        }
-        // The logits after position `from - 1` are the first that are wanted.
-        let first = from - 1;
-        if first > 0 {
-            prefill(&mut self.model, &ids[..first], &aborted).await?;
-        }
-        self.model.cache().truncate(first);
-
-        let mut scores = Vec::with_capacity(ids.len() - from);
-        let mut position = first;
-        for pass in ids[first..ids.len() - 1].chunks(MAX_PASS_TOKENS) {
-            if aborted() {
-                return Err(Error::new(ErrorKind::Aborted, "the caller aborted the scoring"));
-            }
-            self.model.forward(pass)?;
-            for first_row in (0..pass.len()).step_by(MAX_LOGIT_ROWS) {
-                let rows = MAX_LOGIT_ROWS.min(pass.len() - first_row);
-                let logits = self.model.logits(first_row, rows).await?;
-                for row in logits.chunks(logits.len() / rows) {
-                    position += 1;
-                    scores.push(score_token(ids[position], &log_probabilities(row), top_k));
-                }
-            }
-        }
-        Ok(scores)
-    }
-}
-
-fn score_token(id: u32, logprobs: &[f32], top_k: usize) -> Score {
-    let logprob_of = |id: u32| TokenLogprob { id, logprob: logprobs[id as usize] };
-    let by_likelihood = |a: &u32, b: &u32| logprobs[*b as usize].total_cmp(&logprobs[*a as usize]).then(a.cmp(b));
-    let mut order: Vec<u32> = (0..logprobs.len() as u32).collect();
-    let kept = top_k.min(order.len());
-    if kept > 0 && kept < order.len() {
-        order.select_nth_unstable_by(kept - 1, by_likelihood);
-    }
-    order.truncate(kept);
-    order.sort_unstable_by(by_likelihood);
-    Score { id, logprob: logprob_of(id).logprob, top: order.into_iter().map(logprob_of).collect() }
-}
-
-/// An answer that is being written.
-struct Turn {
-    answer: Answer,
-    usage: Usage,
-    /// What had been asked of the device when the prompt, and all for the first token, had been handed over.
-    prefill: Option<Counters>,
-    /// When the first token came.
-    first_token_at: Option<Instant>,
 }
 
 /// The text of an answer as it grows.
@@ -359,13 +366,17 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(stop: Vec<String>) -> Self {
-        Self { text: String::new(), characters: TextStream::new(), stop_strings: StopStrings::new(stop) }
+    fn new(stop: Vec<String>) -> Result<Self> {
+        Ok(Self { text: String::new(), characters: TextStream::new(), stop_strings: StopStrings::new(stop)? })
     }
 
-    /// Takes the bytes of a token; returns whether a stop string occurred.
-    fn push(&mut self, bytes: &[u8], on_text: &mut impl FnMut(&str)) -> bool {
+    /// Takes the bytes of a token; returns whether a stop string occurred. Until the answer `may_end`, none does.
+    fn push(&mut self, bytes: &[u8], may_end: bool, on_text: &mut impl FnMut(&str)) -> bool {
         let characters = self.characters.push(bytes);
+        if !may_end {
+            self.show(&characters, on_text);
+            return false;
+        }
         let (shown, stop) = self.stop_strings.push(&characters);
         self.show(&shown, on_text);
         stop
@@ -393,17 +404,17 @@ mod tests {
     fn an_answer_that_is_cut_within_a_character_ends_before_it() {
         let wave = "\u{1f44b}".as_bytes();
         let cases = [
-            ("whole characters", "", [b"a", wave], "a\u{1f44b}"),
-            ("half a character", "", [b"a", &wave[..2]], "a"),
+            ("whole characters", "x", [b"a", wave], "a\u{1f44b}"),
+            ("half a character", "x", [b"a", &wave[..2]], "a"),
             ("half a character after a stop string", "b", [b"ab", &wave[..2]], "a"),
             ("half a stop string", "bc", [b"a", b"b"], "ab"),
         ];
         for (name, stop, tokens, expected) in cases {
             let mut shown = String::new();
             let mut on_text = |text: &str| shown.push_str(text);
-            let mut answer = Answer::new(vec![stop.to_string()]);
+            let mut answer = Answer::new(vec![stop.to_string()]).unwrap();
             for token in tokens {
-                if answer.push(token, &mut on_text) {
+                if answer.push(token, true, &mut on_text) {
                     break;
                 }
             }

@@ -95,7 +95,7 @@ impl<B: Backend> Model<B> {
 
     /// Whether the device can choose tokens by `sampling` itself.
     pub fn can_sample(&self, sampling: &Sampling) -> bool {
-        self.backend.can_sample(sampling)
+        !sampling.needs_logits() && self.backend.can_sample(sampling)
     }
 
     /// Has the device choose the token after the last [`forward`](Self::forward), as the first of an answer to `prompt`,
