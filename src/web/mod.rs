@@ -110,6 +110,14 @@ struct ReplyCountersInfo {
     decode: CountersInfo,
 }
 
+/// What was left out of a conversation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SlideInfo {
+    dropped_messages: usize,
+    prompt_tokens: usize,
+}
+
 /// Has `callback` called with a message when Rust panics. The module is dead then, and pending promises never settle.
 #[wasm_bindgen]
 pub fn set_panic_handler(callback: Function) {
@@ -133,15 +141,17 @@ impl WasmEngine {
         to_js(&self.info).map_err(to_js_error)
     }
 
-    /// Answers a conversation; `on_text` gets the answer piece by piece.
+    /// Answers a conversation; `on_text` gets the answer piece by piece. `on_slide` gets `{ droppedMessages, promptTokens }`
+    /// first when messages were left out.
     pub async fn chat(
         &mut self,
         messages: JsValue,
         options: JsValue,
         on_text: Function,
+        on_slide: Function,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        self.chat_inner(messages, options, on_text, signal).await.map_err(to_js_error)
+        self.chat_inner(messages, options, on_text, on_slide, signal).await.map_err(to_js_error)
     }
 
     /// The token ids of a text; with `special`, control tokens written in it are recognised.
@@ -234,22 +244,34 @@ impl WasmEngine {
         messages: JsValue,
         options: JsValue,
         on_text: Function,
+        on_slide: Function,
         signal: AbortSignal,
     ) -> Result<JsValue> {
         let messages: Vec<Message> = from_js("messages", messages)?;
         let chat_options: ChatOptions = from_js("options", options.clone())?;
-        let mut sampling: Sampling = from_js("options", options.clone())?;
-        let seed = js_sys::Reflect::get(&options, &"seed".into()).unwrap_or_default();
-        if seed.is_undefined() {
-            sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
-        }
+        let sampling = sampling_from(&options)?;
         let on_text = |text: &str| {
             // What a listener throws is its own affair.
             let _ = on_text.call1(&JsValue::NULL, &text.into());
         };
-        let reply = self.engine.chat(&messages, &chat_options, &sampling, on_text, || signal.aborted()).await?;
+        let prompt = self.engine.fit_prompt(&messages, &chat_options)?;
+        if prompt.dropped_messages > 0 {
+            let slide = SlideInfo { dropped_messages: prompt.dropped_messages, prompt_tokens: prompt.tokens.len() };
+            let _ = on_slide.call1(&JsValue::NULL, &to_js(&slide)?);
+        }
+        let reply = self.engine.answer(&prompt, &chat_options, &sampling, on_text, || signal.aborted()).await?;
         to_js(&reply)
     }
+}
+
+/// The settings of an answer, with a seed of its own where none is given.
+fn sampling_from(options: &JsValue) -> Result<Sampling> {
+    let mut sampling: Sampling = from_js("options", options.clone())?;
+    let seed = js_sys::Reflect::get(options, &"seed".into()).unwrap_or_default();
+    if seed.is_undefined() {
+        sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
+    }
+    Ok(sampling)
 }
 
 /// The size of this module's memory, which never shrinks.

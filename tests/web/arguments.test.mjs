@@ -60,8 +60,10 @@ describe("the arguments of chat", () => {
     const numbers = { maxTokens: 1, temperature: 0, topP: 1, topK: 0, minP: 0, seed: 1 };
     const penalties = { repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 };
     const { signal } = new AbortController();
-    checkChat(messages, { ...numbers, ...penalties, stop: ["\n"], thinking: false, signal });
-    checkChat(messages, { maxTokens: undefined, signal: undefined });
+    const outcomes = { minTokens: 1, logitBias: { 0: -100, 4294967295: 1.5 }, logprobs: true, topLogprobs: 20 };
+    const context = { contextPolicy: "slide", onContextSlide: () => {} };
+    checkChat(messages, { ...numbers, ...penalties, ...outcomes, ...context, stop: ["\n"], thinking: false, signal });
+    checkChat(messages, { maxTokens: undefined, logitBias: undefined, contextPolicy: undefined, signal: undefined });
   });
   refuses("an unknown option", () => checkChat([USER], { max_tokens: 1 }), /one of maxTokens, .*, got "max_tokens"/);
   refuses("messages that are no list", () => checkChat(USER, {}), /chat: messages: expected an array/);
@@ -72,6 +74,28 @@ describe("the arguments of chat", () => {
     () => checkChat([USER, USER, { role: "user", content: 1 }], {}),
     /messages\[2\]\.content: expected a string, got 1/,
   );
+  const wrongOptions = [
+    [{ maxTokens: 1.5 }, /chat: maxTokens: expected an integer from 0 to 4294967295, got 1\.5/],
+    [{ minTokens: -1 }, /chat: minTokens: expected an integer .*, got -1/],
+    [{ topK: NaN }, /chat: topK: expected an integer .*, got NaN/],
+    [{ temperature: "0" }, /chat: temperature: expected a number, got "0"/],
+    [{ topP: null }, /chat: topP: expected a number, got null/],
+    [{ seed: 2 ** 53 }, /chat: seed: expected an integer from 0 to 2\^53 - 1/],
+    [{ stop: "END" }, /chat: stop: expected an array of strings, got "END"/],
+    [{ stop: ["END", 1] }, /chat: stop: expected an array of strings/],
+    [{ logitBias: [1] }, /chat: logitBias: expected an object of numbers by token id, got an array/],
+    [{ logitBias: { hello: 1 } }, /chat: logitBias: expected/],
+    [{ logitBias: { "-1": 1 } }, /chat: logitBias: expected/],
+    [{ logitBias: { 1.5: 1 } }, /chat: logitBias: expected/],
+    [{ logitBias: { 1: "1" } }, /chat: logitBias: expected/],
+    [{ logprobs: 5 }, /chat: logprobs: expected a boolean, got 5/],
+    [{ topLogprobs: "5" }, /chat: topLogprobs: expected an integer/],
+    [{ contextPolicy: "drop" }, /chat: contextPolicy: expected "error" or "slide", got "drop"/],
+    [{ onContextSlide: true }, /chat: onContextSlide: expected a function, got true/],
+  ];
+  for (const [options, message] of wrongOptions) {
+    refuses(`${JSON.stringify(options)}`, () => checkChat([USER], options), /** @type {RegExp} */ (message));
+  }
   it("do not keep what is not set", () => {
     assert.deepEqual(withoutUndefined({ topK: undefined, topP: 0, seed: null }), { topP: 0, seed: null });
   });

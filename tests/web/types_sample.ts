@@ -26,12 +26,19 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
     frequencyPenalty: 0,
     seed: 1,
     stop: ["\n"],
+    minTokens: 2,
+    logitBias: { 1: -100, 2: 0.5 },
+    logprobs: true,
+    topLogprobs: 3,
+    contextPolicy: "slide",
+    onContextSlide: ({ droppedMessages, promptTokens }) => console.log(droppedMessages, promptTokens),
     thinking: false,
     signal,
   });
   let streamed = "";
   for await (const { text } of reply) streamed += text;
-  const { finishReason, usage, timings } = await reply.result;
+  const { finishReason, usage, timings, logprobs } = await reply.result;
+  console.log(logprobs?.[0].text, logprobs?.[0].top[0].logprob, usage.droppedMessages);
   console.log(finishReason satisfies "stop" | "length" | "abort", usage.cachedTokens, timings.prefillMs);
 
   const ids: Uint32Array = await engine.tokenize("text", { special: false });

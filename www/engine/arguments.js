@@ -1,21 +1,9 @@
 /** Checks of arguments that the WebAssembly module cannot make itself, because they would not reach it as they are. */
-import { QwispError } from "./errors.js";
+import { expect, isObject, isUint32 } from "./expect.js";
+import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
 const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
-const CHAT_OPTIONS = [
-  "maxTokens",
-  "temperature",
-  "topP",
-  "topK",
-  "minP",
-  "repetitionPenalty",
-  "presencePenalty",
-  "frequencyPenalty",
-  "seed",
-  "stop",
-  "thinking",
-  "signal",
-];
+const CHAT_OPTIONS = [...GENERATION_OPTIONS, "thinking", "onContextSlide", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
@@ -29,12 +17,7 @@ export function checkLoadOptions(options) {
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
   expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
-  expect(
-    onProgress === undefined || typeof onProgress === "function",
-    "Engine.load: onProgress",
-    "a function",
-    onProgress,
-  );
+  checkFunction("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);
 }
 
@@ -51,6 +34,8 @@ export function checkChat(messages, options) {
     checkText(`${what}.content`, message.content);
   }
   checkOptionNames("chat", CHAT_OPTIONS, options);
+  checkGenerationOptions("chat", options);
+  checkFunction("chat: onContextSlide", options.onContextSlide);
   checkSignal("chat", options.signal);
 }
 
@@ -127,6 +112,14 @@ function checkOptionNames(method, names, options) {
 }
 
 /**
+ * @param {string} what
+ * @param {any} callback
+ */
+function checkFunction(what, callback) {
+  expect(callback === undefined || typeof callback === "function", what, "a function", callback);
+}
+
+/**
  * @param {string} method
  * @param {any} signal
  */
@@ -135,35 +128,6 @@ function checkSignal(method, signal) {
 }
 
 /** @param {any} value */
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** @param {any} value */
 function isSha256(value) {
   return typeof value === "string" && /^[0-9a-f]{64}$/i.test(value);
-}
-
-/** @param {any} value */
-function isUint32(value) {
-  return Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
-}
-
-/**
- * @param {boolean} holds
- * @param {string} what
- * @param {string} expected
- * @param {unknown} got
- */
-function expect(holds, what, expected, got) {
-  if (!holds) throw new QwispError("invalid-argument", `${what}: expected ${expected}, got ${describe(got)}`);
-}
-
-/** @param {unknown} value */
-function describe(value) {
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (typeof value === "function") return "a function";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object" && value !== null) return `an instance of ${value.constructor?.name ?? "nothing"}`;
-  return String(value);
 }

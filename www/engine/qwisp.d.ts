@@ -131,12 +131,21 @@ export interface Message {
 }
 
 /**
- * How to generate. Steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw from what is
- * left. The defaults are what Qwen recommends, but for the repetition penalty, which is off.
+ * How to generate. Steps are taken in this order: logit bias, penalties, temperature, top-k, top-p, min-p, then a draw
+ * from what is left. The defaults are what Qwen recommends, but for the repetition penalty, which is off.
+ *
+ * `logitBias`, `minTokens`, `logprobs`, and `topK` of 0 or above 64 at a temperature above 0, need all logits of each
+ * token on the CPU: 600 KB are read back then, and no token is under way before the one before it is known. So they slow
+ * the answer down.
  */
 export interface ChatOptions {
   /** Most tokens to write. Default: what the context has left. */
   maxTokens?: number;
+  /**
+   * Before so many tokens the answer does not end by itself: the model cannot end its turn, and texts of `stop` are text
+   * like any other. At most `maxTokens`. Default: 0.
+   */
+  minTokens?: number;
   /** Randomness; 0 always takes the likeliest token. Default: 0.7. */
   temperature?: number;
   /** Keep the likeliest tokens that together have this probability. Default: 0.8. */
@@ -153,12 +162,42 @@ export interface ChatOptions {
   frequencyPenalty?: number;
   /** The same seed, messages and options give the same answer on the same device. Default: random. */
   seed?: number;
-  /** Texts that end the answer; they are not part of it. */
+  /**
+   * Texts that end the answer, as soon as one of them is complete; they are not part of it. None may be empty. Where the
+   * borders of tokens fall makes no difference.
+   */
   stop?: string[];
+  /**
+   * Added to the logits of tokens, by token id: from -100 to 100, where -100 bans the token, whatever its logit, and 100
+   * makes all but sure that it is chosen. Ids come from `tokenize`. Default: none.
+   */
+  logitBias?: Record<number, number>;
+  /** Whether the result says how likely the model found each token of its answer. Default: `false`. */
+  logprobs?: boolean;
+  /** How many of the likeliest tokens it names beside each token, 0 to 20; above 0 it needs `logprobs`. Default: 0. */
+  topLogprobs?: number;
+  /**
+   * What happens to messages that are too long for the context. `error`: the chat fails with `context-full`. `slide`: the
+   * oldest turns are left out, a turn being a message of the user and all that follows it up to the next one, until
+   * there is room for the answer as well: for `maxTokens`, but at most half of the context; without it for a quarter.
+   * System messages at the beginning stay, and so does the last turn; `context-full` then means that it is too long by
+   * itself. What follows the turns that were left out has to be computed anew. Default: `error`.
+   */
+  contextPolicy?: "error" | "slide";
+  /** Called before the answer begins when turns were left out. */
+  onContextSlide?: (slide: ContextSlide) => void;
   /** Whether a model that can think before it answers does. */
   thinking?: boolean;
   /** Stops the answer, which then ends with the finish reason `abort`. */
   signal?: AbortSignal;
+}
+
+/** What was left out of a chat that was too long. */
+export interface ContextSlide {
+  /** How many messages, the first ones after the system messages at the beginning. */
+  droppedMessages: number;
+  /** Tokens of the prompt that is left. */
+  promptTokens: number;
 }
 
 export interface ChatResult {
@@ -168,11 +207,15 @@ export interface ChatResult {
   thinking: string;
   /** `stop`: the model ended it, or a stop text did; `length`: `maxTokens` or the context ended it. */
   finishReason: "stop" | "length" | "abort";
+  /** With the option `logprobs`: an entry for each of the `completionTokens` tokens, those of a stop text included. */
+  logprobs?: AnswerToken[];
   usage: {
     promptTokens: number;
     /** Prompt tokens that did not have to be computed again. */
     cachedTokens: number;
     completionTokens: number;
+    /** Messages that `contextPolicy: "slide"` left out. */
+    droppedMessages: number;
   };
   timings: {
     prefillMs: number;
@@ -196,6 +239,20 @@ export interface TokenLogprob {
   id: number;
   /** Natural logarithm of the probability. */
   logprob: number;
+}
+
+/**
+ * A token of an answer, and how likely the model itself found it: by the softmax of the logits as the model computed them,
+ * before logit bias, penalties, temperature and all other steps.
+ */
+export interface AnswerToken extends TextLogprob {
+  /** The `topLogprobs` likeliest tokens in its place, best first. */
+  top: TextLogprob[];
+}
+
+export interface TextLogprob extends TokenLogprob {
+  /** Text of the token alone; U+FFFD stands for bytes that are only part of a character. */
+  text: string;
 }
 
 /** The token that stands at a position, and what the model would have chosen there. */

@@ -79,10 +79,13 @@ export class Engine {
   chat(messages, options = {}) {
     const start = async (/** @type {(text: string) => void} */ onText, /** @type {AbortSignal} */ stopSignal) => {
       checkChat(messages, options);
-      const { signal, ...moduleOptions } = withoutUndefined(options);
+      const { signal, onContextSlide, ...moduleOptions } = withoutUndefined(options);
+      // What a listener throws is its own affair, as with any event.
+      const onEvent = (/** @type {any} */ event) =>
+        typeof event === "string" ? onText(event) : onContextSlide?.(event.contextSlide);
       const stopSignals = [stopSignal, this.#closing.signal, ...(signal ? [signal] : [])];
       return await this.#call("chat", [messages, moduleOptions], {
-        onEvent: onText,
+        onEvent,
         signal: AbortSignal.any(stopSignals),
       });
     };

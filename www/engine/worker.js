@@ -27,7 +27,8 @@ const methods = {
     engine = await WasmEngine.load(options, report, signal);
     return engine.info();
   },
-  chat: ([messages, options], { report, signal }) => engine.chat(messages, options, report, signal),
+  chat: ([messages, options], { report, signal }) =>
+    engine.chat(messages, options, report, (/** @type {any} */ contextSlide) => report({ contextSlide }), signal),
   tokenize: ([text, special]) => engine.tokenize(text, special),
   detokenize: ([ids]) => engine.detokenize(ids),
   score: ([ids, from, topK], { signal }) => engine.score(ids, from, topK, signal),
