@@ -1,5 +1,6 @@
 //! What a loaded model can do: chat, tokenize, score.
 
+mod batch;
 mod fitted_prompt;
 mod logprobs;
 mod score;
@@ -7,6 +8,7 @@ mod score;
 use serde::{Deserialize, Serialize};
 use web_time::Instant;
 
+pub use self::batch::{BATCH_MAX_TOKENS, BatchItem};
 pub use self::fitted_prompt::{ContextPolicy, FittedPrompt};
 pub use self::logprobs::{MAX_TOP_LOGPROBS, TextLogprob, TokenLogprobs};
 pub use self::score::{MAX_SCORE_TOP_K, Score, TokenLogprob};
