@@ -1,6 +1,7 @@
 //! The engine as JavaScript sees it, through wasm-bindgen. It converts values and nothing else; its only user is
 //! `www/engine/worker.js`, and the public interface is `www/engine/qwisp.js`.
 
+mod batch;
 mod convert;
 mod panic;
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  checkBatch,
   checkChat,
   checkLoadOptions,
   checkScoreOptions,
@@ -99,6 +100,39 @@ describe("the arguments of chat", () => {
   it("do not keep what is not set", () => {
     assert.deepEqual(withoutUndefined({ topK: undefined, topP: 0, seed: null }), { topP: 0, seed: null });
   });
+});
+
+describe("the arguments of batch", () => {
+  it("may be all that are documented", () => {
+    const { signal } = new AbortController();
+    checkBatch([], {});
+    checkBatch([[USER], []], { maxTokens: 1, each: [{ seed: 1 }, { stop: ["x"] }], onText: () => {}, signal });
+    checkBatch([[USER]], { each: undefined, onText: undefined, signal: undefined, temperature: undefined });
+  });
+  refuses("no list", () => checkBatch(USER, {}), /batch: conversations: expected an array of arrays/);
+  refuses(
+    "a conversation that is none",
+    () => checkBatch([[USER], USER], {}),
+    /batch: conversations\[1\]: chat: messages: expected an array/,
+  );
+  refuses(
+    "a wrong option of one conversation",
+    () => checkBatch([[USER], [USER]], { each: [{}, { topK: "1" }] }),
+    /batch: conversations\[1\]: chat: topK: expected an integer/,
+  );
+  refuses(
+    "a wrong option of all",
+    () => checkBatch([[USER]], { topP: "1" }),
+    /batch: conversations\[0\]: chat: topP: expected a number, got "1"/,
+  );
+  refuses("an unknown option", () => checkBatch([[USER]], { onSlide: 1 }), /batch: option: .*, got "onSlide"/);
+  refuses("a signal of one", () => checkBatch([[USER]], { each: [{ signal: 1 }] }), /each\[0\]: option: .*"signal"/);
+  refuses(
+    "options for more",
+    () => checkBatch([[USER]], { each: [{}, {}] }),
+    /batch: each\.length: expected 1, .*got 2/,
+  );
+  refuses("a callback that is none", () => checkBatch([[USER]], { onText: 1 }), /batch: onText: expected a function/);
 });
 
 describe("the arguments of score", () => {

@@ -41,6 +41,14 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
   console.log(logprobs?.[0].text, logprobs?.[0].top[0].logprob, usage.droppedMessages);
   console.log(finishReason satisfies "stop" | "length" | "abort", usage.cachedTokens, timings.prefillMs);
 
+  const [entry] = await engine.batch([[{ role: "user", content: "Hello" }]], {
+    maxTokens: 10,
+    each: [{ temperature: 0 }],
+    onText: (index, text) => console.log(index, text),
+    signal,
+  });
+  console.log(entry.error ? entry.error.kind : entry.result.text);
+
   const ids: Uint32Array = await engine.tokenize("text", { special: false });
   const scores = await engine.score(ids, { from: 1, topK: 5, signal });
   console.log(scores[0].top[0].logprob, await engine.detokenize(ids));

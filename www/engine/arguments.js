@@ -1,9 +1,13 @@
 /** Checks of arguments that the WebAssembly module cannot make itself, because they would not reach it as they are. */
+import { QwispError } from "./errors.js";
 import { expect, isObject, isUint32 } from "./expect.js";
 import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
 const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
 const CHAT_OPTIONS = [...GENERATION_OPTIONS, "thinking", "onContextSlide", "signal"];
+/** A batch has one signal, and its conversations have nothing of their own to call. */
+const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
+const BATCH_OPTIONS = [...CONVERSATION_OPTIONS, "each", "onText", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
@@ -37,6 +41,35 @@ export function checkChat(messages, options) {
   checkGenerationOptions("chat", options);
   checkFunction("chat: onContextSlide", options.onContextSlide);
   checkSignal("chat", options.signal);
+}
+
+/**
+ * @param {any} conversations
+ * @param {any} options
+ */
+export function checkBatch(conversations, options) {
+  expect(Array.isArray(conversations), "batch: conversations", "an array of arrays of messages", conversations);
+  checkOptionNames("batch", BATCH_OPTIONS, options);
+  const { each, onText, signal, ...common } = options;
+  expect(each === undefined || Array.isArray(each), "batch: each", "an array of options", each);
+  expect(
+    each === undefined || each.length === conversations.length,
+    "batch: each.length",
+    `${conversations.length}, as many as there are conversations`,
+    each?.length,
+  );
+  checkFunction("batch: onText", onText);
+  checkSignal("batch", signal);
+  for (const [index, messages] of conversations.entries()) {
+    const own = each?.[index] ?? {};
+    checkOptionNames(`batch: each[${index}]`, CONVERSATION_OPTIONS, own);
+    try {
+      checkChat(messages, { ...common, ...own });
+    } catch (error) {
+      if (!(error instanceof QwispError)) throw error;
+      throw new QwispError(error.kind, `batch: conversations[${index}]: ${error.message}`);
+    }
+  }
 }
 
 /** @param {any} options */

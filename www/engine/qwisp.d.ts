@@ -235,6 +235,17 @@ export interface Reply extends AsyncIterable<{ text: string }> {
   readonly result: Promise<ChatResult>;
 }
 
+/** How to answer several conversations at once. What is given here holds for all of them. */
+export interface BatchOptions extends Omit<ChatOptions, "onContextSlide"> {
+  /** Options of single conversations, which come before the others: as many as there are conversations. */
+  each?: Omit<ChatOptions, "onContextSlide" | "signal">[];
+  /** Called with the text of the answers piece by piece; `index` says which conversation it belongs to. */
+  onText?: (index: number, text: string) => void;
+}
+
+/** What became of one conversation of a batch. */
+export type BatchEntry = { result: ChatResult; error?: undefined } | { result?: undefined; error: QwispError };
+
 export interface TokenLogprob {
   id: number;
   /** Natural logarithm of the probability. */
@@ -306,6 +317,22 @@ export class Engine {
   /** Answers the last message. Tokens shared with the previous chat are not computed again. */
   chat(messages: Message[], options?: ChatOptions): Reply;
 
+  /**
+   * Answers several conversations, up to 8 at the same time; whoever is done makes room for whoever waits. The weights are
+   * read once for the next tokens of all of them, and that is most of what a token costs on a GPU. Resolves to one entry
+   * for each conversation, in their order.
+   *
+   * A conversation that cannot be answered (it is too long, or an option is out of its range) has its error in its entry,
+   * and the others are answered all the same. What has the wrong type makes the whole call reject, as does a failure whose
+   * kind is in `FATAL_KINDS`. `signal` ends all answers with the finish reason `abort`.
+   *
+   * Every conversation of the eight has a KV cache of its own, as large as the longest prompt with its `maxTokens` needs,
+   * rounded up to a power of two, which is freed at the end; so `maxTokens` is 512 here where none is given. The first
+   * batch of each size waits for kernels of that size to be compiled. Tokens are chosen on the CPU, for which 600 KB are
+   * read back for each: a single conversation is faster with `chat`. What the last `chat` left in the cache stays there.
+   */
+  batch(conversations: Message[][], options?: BatchOptions): Promise<BatchEntry[]>;
+
   /** Token ids of a text. With `special`, control tokens written in the text become such tokens. Default: `false`. */
   tokenize(text: string, options?: { special?: boolean }): Promise<Uint32Array>;
 
@@ -322,7 +349,7 @@ export class Engine {
     options?: { from?: number; topK?: number; signal?: AbortSignal },
   ): Promise<TokenScore[]>;
 
-  /** What the last reply asked of the GPU. */
+  /** What the last reply, or batch of them, asked of the GPU. */
   counters(): Promise<ReplyCounters>;
 
   /**

@@ -6,6 +6,7 @@
  * are written for that place.
  */
 import {
+  checkBatch,
   checkBoolean,
   checkChat,
   checkLoadOptions,
@@ -14,7 +15,7 @@ import {
   tokenIds,
   withoutUndefined,
 } from "./engine/arguments.js";
-import { FATAL_KINDS, QwispError } from "./engine/errors.js";
+import { FATAL_KINDS, QwispError, errorFromPlain } from "./engine/errors.js";
 import { loadModel } from "./engine/load_model.js";
 import { resolveModel } from "./engine/model_source.js";
 import { Reply } from "./engine/reply.js";
@@ -90,6 +91,24 @@ export class Engine {
       });
     };
     return new Reply(start);
+  }
+
+  /**
+   * @param {import("./qwisp.d.ts").Message[][]} conversations
+   * @param {import("./qwisp.d.ts").BatchOptions} [options]
+   * @returns {Promise<import("./qwisp.d.ts").BatchEntry[]>}
+   */
+  async batch(conversations, options = {}) {
+    checkBatch(conversations, options);
+    const { each = [], onText, signal, ...common } = withoutUndefined(options);
+    const moduleOptions = conversations.map((_, index) => ({ ...common, ...withoutUndefined(each[index] ?? {}) }));
+    const entries = await this.#call("batch", [conversations, moduleOptions], {
+      onEvent: ({ index, text }) => onText?.(index, text),
+      signal: AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
+    });
+    return entries.map((/** @type {any} */ { result, error }) =>
+      error ? { error: errorFromPlain(error) } : { result },
+    );
   }
 
   /**
