@@ -201,7 +201,7 @@ fn weights_are_read_once_for_all_conversations_of_a_pass() {
     }
 }
 
-/// Memory is given back: what a batch makes is gone when it ends, so that the next one makes the same again.
+/// And nothing is left from one batch to the next: what it allocated is gone when it ends.
 #[test]
 fn a_conversation_takes_the_place_of_one_that_ended_with_what_they_have_in_common() {
     let mut engine = engine();

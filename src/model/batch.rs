@@ -29,7 +29,7 @@ impl<B: Backend> Model<B> {
     /// them, one row each, can be asked for with [`logits`](Self::logits).
     ///
     /// # Errors
-    /// `context-full` when a cache has no room; nothing is computed then.
+    /// `context-full` when a cache has no room. Nothing is computed then, and what the caches hold means nothing any more.
     pub fn forward_batch(&mut self, tokens: &[u32], caches: &mut [&mut KvCache<B>]) -> Result<()> {
         debug_assert!(tokens.len() == caches.len() && (1..=MAX_BATCH).contains(&tokens.len()));
         let positions: Vec<usize> = caches.iter().map(|cache| cache.position()).collect();

@@ -21,7 +21,7 @@ export function checkLoadOptions(options) {
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
   expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
-  checkFunction("Engine.load: onProgress", onProgress);
+  checkCallback("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);
 }
 
@@ -39,7 +39,7 @@ export function checkChat(messages, options) {
   }
   checkOptionNames("chat", CHAT_OPTIONS, options);
   checkGenerationOptions("chat", options);
-  checkFunction("chat: onContextSlide", options.onContextSlide);
+  checkCallback("chat: onContextSlide", options.onContextSlide);
   checkSignal("chat", options.signal);
 }
 
@@ -58,7 +58,7 @@ export function checkBatch(conversations, options) {
     `${conversations.length}, as many as there are conversations`,
     each?.length,
   );
-  checkFunction("batch: onText", onText);
+  checkCallback("batch: onText", onText);
   checkSignal("batch", signal);
   for (const [index, messages] of conversations.entries()) {
     const own = each?.[index] ?? {};
@@ -148,7 +148,7 @@ function checkOptionNames(method, names, options) {
  * @param {string} what
  * @param {any} callback
  */
-function checkFunction(what, callback) {
+function checkCallback(what, callback) {
   expect(callback === undefined || typeof callback === "function", what, "a function", callback);
 }
 

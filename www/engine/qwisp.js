@@ -83,7 +83,7 @@ export class Engine {
       const { signal, onContextSlide, ...moduleOptions } = withoutUndefined(options);
       // What a listener throws is its own affair, as with any event.
       const onEvent = (/** @type {any} */ event) =>
-        typeof event === "string" ? onText(event) : onContextSlide?.(event.contextSlide);
+        event.contextSlide ? onContextSlide?.(event.contextSlide) : onText(event);
       const stopSignals = [stopSignal, this.#closing.signal, ...(signal ? [signal] : [])];
       return await this.#call("chat", [messages, moduleOptions], {
         onEvent,
