@@ -1,20 +1,26 @@
 //! What a loaded model can do: chat, tokenize, score.
 
-use serde::{Deserialize, Serialize};
-use web_time::Instant;
+mod batch;
+mod fitted_prompt;
+mod logprobs;
+mod score;
+mod turn;
 
-use crate::backend::{Backend, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+pub use self::batch::{BATCH_MAX_TOKENS, BatchItem};
+pub use self::fitted_prompt::{ContextPolicy, FittedPrompt};
+pub use self::logprobs::{MAX_TOP_LOGPROBS, TextLogprob, TokenLogprobs};
+pub use self::score::{MAX_SCORE_TOP_K, Score, TokenLogprob};
+use self::turn::Turn;
+use crate::backend::{Backend, Counters};
 use crate::error::{Error, ErrorKind, Result};
-use crate::generate::{Generator, StopStrings, log_probabilities, prefill};
+use crate::generate::Generator;
 use crate::model::Model;
 use crate::sampling::Sampling;
 use crate::text::{ChatTemplate, Message, Piece, Prompt, ReplyStream, TemplateOptions, Tokenizer, texts_of};
+use serde::{Deserialize, Serialize};
 
 /// More bytes than any token of a Qwen stands for; its longest are runs of 128 spaces.
 const LONGEST_TOKEN_BYTES: usize = 256;
-
-/// The most alternatives that [`Engine::score`] gives for a position.
-pub const MAX_SCORE_TOP_K: usize = 1000;
 
 /// A model, its tokenizer and its chat template.
 pub struct Engine<B: Backend> {
@@ -39,6 +45,39 @@ pub struct ChatOptions {
     pub thinking_budget: Option<usize>,
     /// The functions that the model may call, each as `{ type: "function", function: { name, description, parameters } }`.
     pub tools: Vec<serde_json::Value>,
+    /// How many of the most likely tokens are wanted beside each token, where its log-probability is
+    /// ([`Sampling::logprobs`]): up to [`MAX_TOP_LOGPROBS`], default 0.
+    pub top_logprobs: usize,
+    /// What happens to a conversation that is too long for the context. Default: it is refused.
+    pub context_policy: ContextPolicy,
+}
+
+impl ChatOptions {
+    /// Checks every option's range, with the `sampling` that goes with them.
+    ///
+    /// # Errors
+    /// `invalid-argument`, naming the option.
+    fn check(&self, sampling: &Sampling) -> Result<()> {
+        let wrong = |what, name, got: usize, expected: String| {
+            Err(Error::new(ErrorKind::InvalidArgument, what).at(name).got(got).expected(expected))
+        };
+        match self {
+            Self { max_tokens: Some(0), .. } => wrong("an answer needs room", "maxTokens", 0, "at least 1".to_string()),
+            Self { max_tokens: Some(max_tokens), .. } if sampling.min_tokens > *max_tokens => wrong(
+                "an answer can't be longer than its most tokens",
+                "minTokens",
+                sampling.min_tokens,
+                format!("at most maxTokens, {max_tokens}"),
+            ),
+            Self { top_logprobs: top @ 1.., .. } if !sampling.logprobs => {
+                wrong("log-probabilities were not asked for", "topLogprobs", *top, "0, or logprobs: true".to_string())
+            }
+            Self { top_logprobs: top, .. } if *top > MAX_TOP_LOGPROBS => {
+                wrong("these are too many alternatives", "topLogprobs", *top, format!("at most {MAX_TOP_LOGPROBS}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Why an answer ended.
@@ -63,6 +102,10 @@ pub struct Reply {
     pub thinking: String,
     /// Why it ended.
     pub finish_reason: FinishReason,
+    /// How likely the model found each of the answer's tokens, `completion_tokens` of them, where
+    /// [`Sampling::logprobs`] asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Vec<TokenLogprobs>>,
     /// Tokens read and written.
     pub usage: Usage,
     /// Time spent.
@@ -81,6 +124,8 @@ pub struct Usage {
     pub completion_tokens: usize,
     /// How many of them were thoughts; `<think>` and `</think>` are none, where they are tokens.
     pub thinking_tokens: usize,
+    /// Messages that were left out because the conversation was too long for the context.
+    pub dropped_messages: usize,
 }
 
 /// Time of a reply, in milliseconds and in tokens a second; 0 where nothing was computed.
@@ -104,26 +149,6 @@ pub struct ReplyCounters {
     pub prefill: Counters,
     /// The tokens after the first. Those are among them that were under way when the answer ended.
     pub decode: Counters,
-}
-
-/// A token and the natural logarithm of its probability.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct TokenLogprob {
-    /// The token.
-    pub id: u32,
-    /// ln of its probability.
-    pub logprob: f32,
-}
-
-/// How likely a token was in its place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Score {
-    /// The token that was given.
-    pub id: u32,
-    /// ln of its probability after all tokens before it.
-    pub logprob: f32,
-    /// The most likely tokens in its place, best first.
-    pub top: Vec<TokenLogprob>,
 }
 
 impl<B: Backend> Engine<B> {
@@ -165,7 +190,7 @@ impl<B: Backend> Engine<B> {
     /// # Errors
     /// Those of [`ChatTemplate::render`].
     pub fn prompt_tokens(&self, messages: &[Message], options: &ChatOptions) -> Result<Vec<u32>> {
-        self.tokenizer.encode_prompt(&self.prompt(messages, options)?)
+        Ok(self.encoded_prompt(messages, options)?.1)
     }
 
     /// Whether the model thinks before it answers, with this value of [`ChatOptions::thinking`].
@@ -176,6 +201,13 @@ impl<B: Backend> Engine<B> {
     /// Whether the model's template has a place for [`ChatOptions::tools`].
     pub fn takes_tools(&self) -> bool {
         self.template.takes_tools()
+    }
+
+    /// The prompt of a conversation, and its tokens.
+    fn encoded_prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<(Prompt, Vec<u32>)> {
+        let prompt = self.prompt(messages, options)?;
+        let tokens = self.tokenizer.encode_prompt(&prompt)?;
+        Ok((prompt, tokens))
     }
 
     fn prompt(&self, messages: &[Message], options: &ChatOptions) -> Result<Prompt> {
@@ -197,91 +229,84 @@ impl<B: Backend> Engine<B> {
         self.template.render(messages, &options)
     }
 
-    /// Answers a conversation. `on_piece` gets thoughts and answer piece by piece, in whole characters; where an answer is
-    /// cut within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
-    /// token of the answer; an aborted answer ends with what there is so far.
+    /// Answers a conversation: [`fit_prompt`](Self::fit_prompt), then [`answer`](Self::answer).
     ///
     /// # Errors
-    /// `context-full` for a conversation longer than the context, `invalid-argument` for options out of range, and
-    /// what the device reports.
+    /// Those of both.
     pub async fn chat(
         &mut self,
         messages: &[Message],
         options: &ChatOptions,
         sampling: &Sampling,
+        on_piece: impl FnMut(&Piece),
+        aborted: impl Fn() -> bool,
+    ) -> Result<Reply> {
+        let prompt = self.fit_prompt(messages, options)?;
+        self.answer(prompt, options, sampling, on_piece, aborted).await
+    }
+
+    /// Answers a prompt. `on_piece` gets thoughts and answer piece by piece, in whole characters; where an answer is cut
+    /// within a character, that one is left out. `aborted` is asked before each pass over the prompt and before each
+    /// token of the answer; an aborted answer ends with what there is so far.
+    ///
+    /// # Errors
+    /// `context-full` for a prompt longer than the context, `invalid-argument` for options out of range, and
+    /// what the device reports.
+    pub async fn answer(
+        &mut self,
+        prompt: FittedPrompt,
+        options: &ChatOptions,
+        sampling: &Sampling,
         mut on_piece: impl FnMut(&Piece),
         aborted: impl Fn() -> bool,
     ) -> Result<Reply> {
-        let started = Instant::now();
         let counters_before = self.model.counters();
-        let prompt = self.prompt(messages, options)?;
-        let stream = ReplyStream::new(&self.tokenizer, &self.template, &prompt);
-        let prompt = self.tokenizer.encode_prompt(&prompt)?;
-        if options.max_tokens == Some(0) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "an answer needs room")
-                .at("maxTokens")
-                .got(0)
-                .expected("at least 1"));
-        }
-
-        let usage = Usage { prompt_tokens: prompt.len(), ..Usage::default() };
-        let answer = Answer::new(stream, options.stop.clone());
-        let mut turn = Turn { answer, usage, prefill: None, first_token_at: None };
-        let finish_reason = match self.write_answer(&mut turn, prompt, options, sampling, &mut on_piece, aborted).await
-        {
+        let mut turn = self.begin_turn(&prompt, options, sampling)?;
+        let mut prefill = None;
+        let written = self.write_answer(&mut turn, prompt.tokens, sampling, &mut prefill, &mut on_piece, aborted).await;
+        let finish_reason = match written {
             Ok(finish_reason) => finish_reason,
             // While the prompt was being read.
             Err(error) if error.kind() == ErrorKind::Aborted => FinishReason::Abort,
             Err(error) => return Err(error),
         };
-        let Turn { mut answer, usage, prefill, first_token_at } = turn;
-        answer.finish(&mut on_piece);
-
-        let read_tokens = if first_token_at.is_some() { usage.prompt_tokens - usage.cached_tokens } else { 0 };
-        let first_token_at = first_token_at.unwrap_or_else(Instant::now);
         let counters_then = prefill.unwrap_or_else(|| self.model.counters());
         self.counters.prefill = counters_then - counters_before;
         self.counters.decode = self.model.counters() - counters_then;
-        let prefill_ms = first_token_at.duration_since(started).as_secs_f64() * 1000.0;
-        let decode_ms = first_token_at.elapsed().as_secs_f64() * 1000.0;
-        let per_second = |tokens: usize, ms: f64| if ms > 0.0 { tokens as f64 / ms * 1000.0 } else { 0.0 };
-        let timings = Timings {
-            prefill_ms,
-            decode_ms,
-            prefill_tokens_per_second: per_second(read_tokens, prefill_ms),
-            decode_tokens_per_second: per_second(usage.completion_tokens.saturating_sub(1), decode_ms),
-        };
-        let Piece { thinking, text } = answer.shown;
-        Ok(Reply { text, thinking, finish_reason, usage, timings })
+        Ok(turn.finish(finish_reason, &mut on_piece))
     }
 
-    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended. Thinking that has used up
-    /// its budget is ended in between: what was written so far, and the words that end it, are a prompt to go on from.
+    fn begin_turn(&self, prompt: &FittedPrompt, options: &ChatOptions, sampling: &Sampling) -> Result<Turn> {
+        let stream = ReplyStream::new(&self.tokenizer, &self.template, &prompt.prompt);
+        Turn::new(prompt, stream, options, sampling)
+    }
+
+    /// Reads the prompt and writes the answer, token by token, into `turn`; returns why it ended. `prefill` becomes what had
+    /// been asked of the device when the prompt, and all for the first token, had been handed over. Thinking that has used
+    /// up its budget is ended in between: what was written so far, and the words that end it, are a prompt to go on from.
     async fn write_answer(
         &mut self,
         turn: &mut Turn,
         prompt: Vec<u32>,
-        options: &ChatOptions,
         sampling: &Sampling,
+        prefill: &mut Option<Counters>,
         on_piece: &mut impl FnMut(&Piece),
         aborted: impl Fn() -> bool,
     ) -> Result<FinishReason> {
         let mut tokens = prompt;
         loop {
-            if turn.has_thought_enough(options.thinking_budget) {
-                if options.max_tokens == Some(turn.usage.completion_tokens) {
-                    return Ok(FinishReason::Length);
-                }
-                let ending = turn.answer.stream.tokens_to_end_thinking(&self.tokenizer)?;
-                if tokens.len() + ending.len() > self.model.cache().capacity() {
+            if turn.has_thought_enough() {
+                let ending = turn.tokens_to_end_thinking(&self.tokenizer)?;
+                let is_full = tokens.len() + ending.len() > self.model.cache().capacity();
+                if is_full || turn.remaining_tokens() == Some(0) {
                     return Ok(FinishReason::Length);
                 }
                 for &token in &ending {
-                    turn.answer.push(token, &self.tokenizer, on_piece)?;
+                    turn.add(token, &self.tokenizer, on_piece)?;
                 }
                 tokens.extend(ending);
             }
-            if let Some(reason) = self.write_tokens(turn, &mut tokens, options, sampling, on_piece, &aborted).await? {
+            if let Some(reason) = self.write_tokens(turn, &mut tokens, sampling, prefill, on_piece, &aborted).await? {
                 return Ok(reason);
             }
         }
@@ -292,227 +317,32 @@ impl<B: Backend> Engine<B> {
         &mut self,
         turn: &mut Turn,
         tokens: &mut Vec<u32>,
-        options: &ChatOptions,
         sampling: &Sampling,
+        prefill: &mut Option<Counters>,
         on_piece: &mut impl FnMut(&Piece),
         aborted: impl Fn() -> bool,
     ) -> Result<Option<FinishReason>> {
         let Self { model, tokenizer, stop_tokens, .. } = self;
-        let max_tokens = options.max_tokens.map(|max_tokens| max_tokens - turn.usage.completion_tokens);
         let (mut generator, cached) =
-            Generator::start(model, tokens, sampling, tokenizer.len(), max_tokens, &aborted).await?;
-        if turn.prefill.is_none() {
+            Generator::start(model, tokens, sampling, tokenizer.len(), turn.remaining_tokens(), &aborted).await?;
+        if prefill.is_none() {
             // Thinking may have been ended before it began, and that may be in the cache, too.
             turn.usage.cached_tokens = cached.min(turn.usage.prompt_tokens);
-            turn.prefill = Some(generator.counters());
+            *prefill = Some(generator.counters());
         }
         loop {
             if aborted() {
                 return Ok(Some(FinishReason::Abort));
             }
-            let Some(token) = generator.next_token().await? else {
+            let banned = if turn.may_end() { &[][..] } else { &stop_tokens[..] };
+            let Some(token) = generator.next_token_except(banned).await? else {
                 return Ok(Some(FinishReason::Length));
             };
-            turn.first_token_at.get_or_insert_with(Instant::now);
-            if stop_tokens.contains(&token) {
-                return Ok(Some(FinishReason::Stop));
-            }
             tokens.push(token);
-            let was_thinking = turn.answer.stream.is_thinking();
-            let stop = turn.answer.push(token, tokenizer, on_piece)?;
-            turn.usage.completion_tokens += 1;
-            // Neither tag counts.
-            turn.usage.thinking_tokens += usize::from(was_thinking && turn.answer.stream.is_thinking());
-            if stop {
-                return Ok(Some(FinishReason::Stop));
+            let end = turn.take(token, generator.logprobs(), tokenizer, stop_tokens, on_piece)?;
+            if end.is_some() || turn.has_thought_enough() {
+                return Ok(end);
             }
-            if turn.has_thought_enough(options.thinking_budget) {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// Teacher forcing: how likely each token of `ids` from position `from` (at least 1) on was after all before it,
-    /// with the `top_k` most likely tokens in its place.
-    ///
-    /// # Errors
-    /// `context-full` for more tokens than the context, `invalid-argument` for a `from` outside `ids`, an id outside the
-    /// vocabulary or a `top_k` over [`MAX_SCORE_TOP_K`], `aborted` when `aborted` says so between passes, and what the
-    /// device reports.
-    pub async fn score(
-        &mut self,
-        ids: &[u32],
-        from: usize,
-        top_k: usize,
-        aborted: impl Fn() -> bool,
-    ) -> Result<Vec<Score>> {
-        if top_k > MAX_SCORE_TOP_K {
-            return Err(Error::new(ErrorKind::InvalidArgument, "these are too many alternatives")
-                .at("topK")
-                .got(top_k)
-                .expected(format!("at most {MAX_SCORE_TOP_K}")));
-        }
-        if from == 0 || from >= ids.len() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "there is nothing to score from this position on")
-                .at("from")
-                .got(from)
-                .expected(format!("1 to {}", ids.len().saturating_sub(1))));
-        }
-        if let Some(id) = ids.iter().find(|&&id| id as usize >= self.tokenizer.len()) {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a token is not in the vocabulary")
-                .at("ids")
-                .got(id)
-                .expected(format!("less than {}", self.tokenizer.len())));
-        }
-        let capacity = self.model.cache().capacity();
-        if ids.len() - 1 > capacity {
-            return Err(Error::new(ErrorKind::ContextFull, "there are more tokens than the context holds")
-                .got(format!("{} tokens", ids.len()))
-                .expected(format!("at most {}", capacity + 1)));
-        }
-        // The logits after position `from - 1` are the first that are wanted.
-        let first = from - 1;
-        if first > 0 {
-            prefill(&mut self.model, &ids[..first], &aborted).await?;
-        }
-        self.model.cache().truncate(first);
-
-        let mut scores = Vec::with_capacity(ids.len() - from);
-        let mut position = first;
-        for pass in ids[first..ids.len() - 1].chunks(MAX_PASS_TOKENS) {
-            if aborted() {
-                return Err(Error::new(ErrorKind::Aborted, "the caller aborted the scoring"));
-            }
-            self.model.forward(pass)?;
-            for first_row in (0..pass.len()).step_by(MAX_LOGIT_ROWS) {
-                let rows = MAX_LOGIT_ROWS.min(pass.len() - first_row);
-                let logits = self.model.logits(first_row, rows).await?;
-                for row in logits.chunks(logits.len() / rows) {
-                    position += 1;
-                    scores.push(score_token(ids[position], &log_probabilities(row), top_k));
-                }
-            }
-        }
-        Ok(scores)
-    }
-}
-
-fn score_token(id: u32, logprobs: &[f32], top_k: usize) -> Score {
-    let logprob_of = |id: u32| TokenLogprob { id, logprob: logprobs[id as usize] };
-    let by_likelihood = |a: &u32, b: &u32| logprobs[*b as usize].total_cmp(&logprobs[*a as usize]).then(a.cmp(b));
-    let mut order: Vec<u32> = (0..logprobs.len() as u32).collect();
-    let kept = top_k.min(order.len());
-    if kept > 0 && kept < order.len() {
-        order.select_nth_unstable_by(kept - 1, by_likelihood);
-    }
-    order.truncate(kept);
-    order.sort_unstable_by(by_likelihood);
-    Score { id, logprob: logprob_of(id).logprob, top: order.into_iter().map(logprob_of).collect() }
-}
-
-/// An answer that is being written.
-struct Turn {
-    answer: Answer,
-    usage: Usage,
-    /// What had been asked of the device when the prompt, and all for the first token, had been handed over.
-    prefill: Option<Counters>,
-    /// When the first token came.
-    first_token_at: Option<Instant>,
-}
-
-impl Turn {
-    /// Whether the model still thinks, and shall no more.
-    fn has_thought_enough(&self, budget: Option<usize>) -> bool {
-        self.answer.stream.is_thinking() && budget.is_some_and(|budget| self.usage.thinking_tokens >= budget)
-    }
-}
-
-/// A reply as it grows.
-struct Answer {
-    /// What was thought and said so far.
-    shown: Piece,
-    stream: ReplyStream,
-    /// They end the answer; thoughts may hold them.
-    stop_strings: StopStrings,
-}
-
-impl Answer {
-    fn new(stream: ReplyStream, stop: Vec<String>) -> Self {
-        Self { shown: Piece::default(), stream, stop_strings: StopStrings::new(stop) }
-    }
-
-    /// Takes a token; returns whether a stop string occurred.
-    fn push(&mut self, token: u32, tokenizer: &Tokenizer, on_piece: &mut impl FnMut(&Piece)) -> Result<bool> {
-        let Piece { thinking, text } = self.stream.push(token, tokenizer)?;
-        let (text, stop) = self.stop_strings.push(&text);
-        self.show(Piece { thinking, text }, on_piece);
-        Ok(stop)
-    }
-
-    /// Shows what was held back when nothing more comes.
-    fn finish(&mut self, on_piece: &mut impl FnMut(&Piece)) {
-        let Piece { thinking, text } = self.stream.finish();
-        let (mut text, stop) = self.stop_strings.push(&text);
-        if !stop {
-            text += &std::mem::take(&mut self.stop_strings).finish();
-        }
-        self.show(Piece { thinking, text }, on_piece);
-    }
-
-    fn show(&mut self, piece: Piece, on_piece: &mut impl FnMut(&Piece)) {
-        if piece != Piece::default() {
-            self.shown.thinking.push_str(&piece.thinking);
-            self.shown.text.push_str(&piece.text);
-            on_piece(&piece);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::text::{Role, Vocabulary};
-
-    /// A vocabulary of bytes: GPT-2's alphabet, of which `ðŁĳĭ` is a waving hand.
-    fn tokenizer() -> Tokenizer {
-        let printable = ('!'..='~').chain('¡'..='¬').chain('®'..='ÿ');
-        let mut tokens: Vec<String> = printable.chain('\u{100}'..='\u{143}').map(String::from).collect();
-        tokens.push("ab".to_string());
-        let token_types = vec![1; tokens.len()];
-        let merges = vec!["a b".to_string()];
-        Tokenizer::new(Vocabulary { tokens, merges, token_types, pre_tokenizer: "qwen2".to_string() })
-            .expect("the vocabulary is good")
-    }
-
-    #[test]
-    fn an_answer_that_is_cut_within_a_character_ends_before_it() {
-        let tokenizer = tokenizer();
-        let ids = |text: &str| tokenizer.encode(text, false).expect("text has tokens");
-        let wave = ids("\u{1f44b}");
-        assert_eq!(wave.len(), 4);
-        let cases = [
-            ("whole characters", "", [ids("a"), wave.clone()].concat(), "a\u{1f44b}"),
-            ("half a character", "", [ids("a"), wave[..2].to_vec()].concat(), "a"),
-            ("half a character after a stop string", "b", [ids("ab"), wave[..2].to_vec()].concat(), "a"),
-            ("half a stop string", "bc", ids("a b").into_iter().chain(ids("b")).collect(), "a bb"),
-        ];
-        let template = ChatTemplate::new("{{ messages[0].content }}", tokenizer.special_tokens(), None, None)
-            .expect("the template is good");
-        let prompt = template.render(&[Message::new(Role::User, "x")], &TemplateOptions::default());
-        let prompt = prompt.expect("the template is good");
-        for (name, stop, tokens, expected) in cases {
-            let mut shown = String::new();
-            let mut on_piece = |piece: &Piece| shown.push_str(&piece.text);
-            let stream = ReplyStream::new(&tokenizer, &template, &prompt);
-            let mut answer = Answer::new(stream, vec![stop.to_string()]);
-            for token in tokens {
-                if answer.push(token, &tokenizer, &mut on_piece).expect("the token exists") {
-                    break;
-                }
-            }
-            answer.finish(&mut on_piece);
-            assert_eq!(answer.shown, Piece { thinking: String::new(), text: expected.to_string() }, "{name}");
-            assert_eq!(shown, expected, "{name}");
         }
     }
 }

@@ -15,6 +15,9 @@ pub const MAX_PASS_TOKENS: usize = 64;
 /// The most rows of logits that one call of [`Backend::head`] gives. A row is 600 KB.
 pub const MAX_LOGIT_ROWS: usize = 8;
 
+/// The most conversations whose next tokens one pass computes: their logits are read at once.
+pub const MAX_BATCH: usize = MAX_LOGIT_ROWS;
+
 /// The sizes that fix the shape of every operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dimensions {
@@ -81,8 +84,12 @@ pub trait Backend {
     /// The bytes that a tensor takes on the device.
     fn tensor_bytes(tensor: &Self::Tensor) -> u64;
 
-    /// Makes room for one layer's keys and values, `[kv_heads, context, head_dim]` each.
-    fn allocate_cache(&mut self) -> Result<Self::LayerCache>;
+    /// Makes room for one layer's keys and values, `[kv_heads, context, head_dim]` each; `context` is at most that of the
+    /// model.
+    fn allocate_cache(&mut self, context: usize) -> Result<Self::LayerCache>;
+
+    /// Frees what [`allocate_cache`](Self::allocate_cache) made room for.
+    fn free_cache(&mut self, cache: Self::LayerCache);
 
     /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is that of an even block, and the length
     /// one of whole blocks, an even number but for the tensor's last part.
@@ -107,6 +114,10 @@ pub trait Backend {
     /// Starts a pass over `tokens` (1 to [`MAX_PASS_TOKENS`]); the first has this `position` in the conversation.
     fn begin(&mut self, tokens: &[u32], position: usize);
 
+    /// Starts a pass over the next tokens of several conversations (1 to [`MAX_BATCH`]), each with its own position. Such a
+    /// pass has [`attention_batch`](Self::attention_batch) in the place of [`attention`](Self::attention).
+    fn begin_batch(&mut self, tokens: &[u32], positions: &[usize]);
+
     /// Starts a pass that will be discarded: recording it makes its kernels ready, and nothing of it is run.
     fn rehearse(&mut self, tokens: usize, position: usize);
 
@@ -118,6 +129,9 @@ pub trait Backend {
 
     /// Rotates queries and keys, appends keys and values to `cache`, and attends over every position so far.
     fn attention(&mut self, cache: &Self::LayerCache);
+
+    /// The same for a pass over several conversations: each row has a cache of its own.
+    fn attention_batch(&mut self, caches: &[&Self::LayerCache]);
 
     /// residual += weight · attention.
     fn attention_output(&mut self, weight: &Self::Tensor);
@@ -194,6 +208,20 @@ pub struct Counters {
     pub bind_groups_created: u64,
     /// Bytes of weights that kernels read, as often as they do.
     pub weight_bytes_read: u64,
+}
+
+impl std::ops::AddAssign for Counters {
+    /// What was asked in all.
+    fn add_assign(&mut self, other: Self) {
+        self.tokens += other.tokens;
+        self.dispatches += other.dispatches;
+        self.passes += other.passes;
+        self.submits += other.submits;
+        self.bytes_written += other.bytes_written;
+        self.bytes_read += other.bytes_read;
+        self.bind_groups_created += other.bind_groups_created;
+        self.weight_bytes_read += other.weight_bytes_read;
+    }
 }
 
 impl std::ops::Sub for Counters {

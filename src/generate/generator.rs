@@ -1,6 +1,6 @@
 //! The token loop.
 
-use super::Sampler;
+use super::HostChooser;
 use super::pace::Pace;
 use super::prefill::{Prefilled, prefill};
 use crate::backend::{Backend, Counters};
@@ -27,9 +27,7 @@ enum Chooser {
     },
     /// The host, from logits.
     Host {
-        sampler: Sampler,
-        /// Tokens that can be chosen: the vocabulary without the rows that pad the head.
-        choices: usize,
+        chooser: HostChooser,
         /// What the next token is chosen from, if that is computed already.
         logits: Option<Vec<f32>>,
         /// The token chosen last.
@@ -53,6 +51,7 @@ impl<'a, B: Backend> Generator<'a, B> {
         aborted: impl Fn() -> bool,
     ) -> Result<(Self, usize)> {
         sampling.check()?;
+        sampling.check_tokens(choices)?;
         let Prefilled { cached_tokens, last_row } = prefill(model, prompt, aborted).await?;
         // The last token needs no room: nothing is computed of it.
         let room = model.cache().capacity() - prompt.len() + 1;
@@ -61,7 +60,7 @@ impl<'a, B: Backend> Generator<'a, B> {
             Chooser::Device { in_flight: 1, pace: Pace::new() }
         } else {
             let logits = Some(model.logits(last_row, 1).await?);
-            Chooser::Host { sampler: Sampler::new(sampling.clone(), prompt)?, choices, logits, last: 0 }
+            Chooser::Host { chooser: HostChooser::new(sampling, prompt, choices)?, logits, last: 0 }
         };
         Ok((Self { model, chooser, remaining: room.min(max_tokens.unwrap_or(room)) }, cached_tokens))
     }
@@ -71,11 +70,21 @@ impl<'a, B: Backend> Generator<'a, B> {
     /// # Errors
     /// What the device reports.
     pub async fn next_token(&mut self) -> Result<Option<u32>> {
+        self.next_token_except(&[]).await
+    }
+
+    /// The next token, which is none of `banned`; `None` when there is no room for more. Only the host can ban tokens: where
+    /// that is wanted, `sampling` has [`min_tokens`](Sampling::min_tokens).
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn next_token_except(&mut self, banned: &[u32]) -> Result<Option<u32>> {
         if self.remaining == 0 {
             return Ok(None);
         }
         let token = match &mut self.chooser {
             Chooser::Device { in_flight, pace } => {
+                debug_assert!(banned.is_empty(), "the device bans no token");
                 while *in_flight < pace.tokens_ahead().min(self.remaining) {
                     self.model.forward_sampled()?;
                     *in_flight += 1;
@@ -85,7 +94,7 @@ impl<'a, B: Backend> Generator<'a, B> {
                 pace.note_token();
                 token
             }
-            Chooser::Host { sampler, choices, logits, last } => {
+            Chooser::Host { chooser, logits, last } => {
                 let mut logits = match logits.take() {
                     Some(logits) => logits,
                     None => {
@@ -93,13 +102,21 @@ impl<'a, B: Backend> Generator<'a, B> {
                         self.model.logits(0, 1).await?
                     }
                 };
-                logits.truncate(*choices);
-                *last = sampler.sample(&mut logits);
+                *last = chooser.choose(&mut logits, banned);
                 *last
             }
         };
         self.remaining -= 1;
         Ok(Some(token))
+    }
+
+    /// Where `sampling` asks for them: the log-probabilities of all tokens in the place of the last one, see
+    /// [`HostChooser::logprobs`].
+    pub fn logprobs(&self) -> Option<&[f32]> {
+        match &self.chooser {
+            Chooser::Device { .. } => None,
+            Chooser::Host { chooser, .. } => chooser.logprobs(),
+        }
     }
 
     /// What has been asked of the device so far.
@@ -113,12 +130,4 @@ impl<B: Backend> Drop for Generator<'_, B> {
     fn drop(&mut self) {
         self.model.discard_sampled();
     }
-}
-
-/// The natural logarithms of the probabilities that `logits` stand for, summed in f64.
-pub fn log_probabilities(logits: &[f32]) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
-    let sum: f64 = logits.iter().map(|&logit| (logit as f64 - largest).exp()).sum();
-    let normalizer = largest + sum.ln();
-    logits.iter().map(|&logit| (logit as f64 - normalizer) as f32).collect()
 }

@@ -26,12 +26,20 @@ impl Sampler {
         Ok(Self { sampling, random, occurrences: prompt.iter().map(|&token| (token, 0)).collect() })
     }
 
-    /// Chooses the next token from `logits` of `[vocabulary]`, which it may rewrite.
+    /// Chooses the next token from `logits` of `[vocabulary]`, which it may rewrite; one whose logit is -inf is banned.
     pub fn sample(&mut self, logits: &mut [f32]) -> u32 {
+        self.add_bias(logits);
         self.penalize(logits);
         let token = if self.sampling.temperature == 0.0 { most_likely(logits) } else { self.draw(logits) };
         *self.occurrences.entry(token).or_default() += 1;
         token
+    }
+
+    fn add_bias(&self, logits: &mut [f32]) {
+        for (&token, &bias) in &self.sampling.logit_bias {
+            let Some(logit) = logits.get_mut(token as usize) else { continue };
+            *logit = if self.sampling.bans(token) { f32::NEG_INFINITY } else { *logit + bias };
+        }
     }
 
     fn penalize(&self, logits: &mut [f32]) {
@@ -161,5 +169,33 @@ mod tests {
             let tokens: Vec<u32> = (0..3).map(|_| sampler.sample(&mut [3.0, 2.0, 0.5])).collect();
             assert_eq!(tokens[..2], [0, 1], "a token of the prompt is not held back, one of the answer is");
         }
+    }
+    #[test]
+    fn a_bias_is_added_before_everything_else_and_minus_100_bans() {
+        let greedy = |bias: &[(u32, f32)], logits: [f32; 3]| {
+            let sampling = Sampling { logit_bias: bias.iter().copied().collect(), ..Sampling::greedy() };
+            Sampler::new(sampling, &[]).unwrap().sample(&mut logits.clone())
+        };
+        assert_eq!(greedy(&[(1, 1.5)], [3.0, 2.0, 1.0]), 1);
+        assert_eq!(greedy(&[(1, 0.5)], [3.0, 2.0, 1.0]), 0);
+        assert_eq!(greedy(&[(0, -100.0), (1, -99.0)], [300.0, 200.0, 102.0]), 2, "however large its logit");
+
+        // The penalty halves 4 + 4, not the 4 alone: so 4 is left, and the other token's 5 is larger.
+        let sampling = Sampling { logit_bias: [(0, 4.0)].into(), repetition_penalty: 2.0, ..Sampling::greedy() };
+        assert_eq!(Sampler::new(sampling, &[0]).unwrap().sample(&mut [4.0, 5.0]), 1);
+
+        // Banned tokens are never drawn, whatever else would keep or favour them.
+        let logits = [9.0, 0.4f32.ln(), 0.3f32.ln(), 8.0];
+        let banned = Sampling { logit_bias: [(0, -100.0), (3, -100.0)].into(), ..plain() };
+        for sampling in [
+            banned.clone(),
+            Sampling { temperature: 100.0, ..banned.clone() },
+            Sampling { top_k: 3, ..banned.clone() },
+            Sampling { presence_penalty: -100.0, repetition_penalty: 0.01, ..banned.clone() },
+        ] {
+            let frequencies = frequencies(sampling, logits);
+            assert_eq!((frequencies[0], frequencies[3]), (0.0, 0.0));
+        }
+        assert_close(frequencies(banned, logits), [0.0, 0.571, 0.429, 0.0]);
     }
 }

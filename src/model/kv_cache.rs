@@ -16,7 +16,7 @@ pub struct KvCache<B: Backend> {
 impl<B: Backend> KvCache<B> {
     /// An empty cache of `capacity` positions for `layers` layers.
     pub fn allocate(backend: &mut B, layers: usize, capacity: usize) -> Result<Self> {
-        let layers = (0..layers).map(|_| backend.allocate_cache()).collect::<Result<_>>()?;
+        let layers = (0..layers).map(|_| backend.allocate_cache(capacity)).collect::<Result<_>>()?;
         Ok(Self { layers, tokens: Vec::new(), unknown: 0, capacity })
     }
 

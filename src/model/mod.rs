@@ -1,5 +1,6 @@
 //! The Qwen models: what their files hold, and the forward pass.
 
+mod batch;
 mod config;
 mod kv_cache;
 mod qwen;

@@ -9,9 +9,9 @@ use crate::sampling::Sampling;
 pub struct Model<B: Backend> {
     /// What the model is.
     pub config: Config,
-    backend: B,
-    weights: Weights<B::Tensor>,
-    cache: KvCache<B>,
+    pub(super) backend: B,
+    pub(super) weights: Weights<B::Tensor>,
+    pub(super) cache: KvCache<B>,
     /// A sampled token that was read before its own pass was asked for.
     last_read: Option<u32>,
 }
@@ -64,10 +64,15 @@ impl<B: Backend> Model<B> {
     /// The forward pass itself, from embedding to the last layer.
     fn pass(&mut self) {
         let Self { backend, weights, cache, .. } = self;
+        Self::layers(backend, weights, |backend, layer| backend.attention(&cache.layers[layer]));
+    }
+
+    /// The forward pass, with `attention` of a layer.
+    pub(super) fn layers(backend: &mut B, weights: &Weights<B::Tensor>, attention: impl Fn(&mut B, usize)) {
         backend.embed(&weights.token_embedding);
-        for (layer, cache) in weights.layers.iter().zip(&cache.layers) {
+        for (index, layer) in weights.layers.iter().enumerate() {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
-            backend.attention(cache);
+            attention(backend, index);
             backend.attention_output(&layer.attention_output);
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
             backend.feed_forward_output(&layer.down);
@@ -95,7 +100,7 @@ impl<B: Backend> Model<B> {
 
     /// Whether the device can choose tokens by `sampling` itself.
     pub fn can_sample(&self, sampling: &Sampling) -> bool {
-        self.backend.can_sample(sampling)
+        !sampling.needs_logits() && self.backend.can_sample(sampling)
     }
 
     /// Has the device choose the token after the last [`forward`](Self::forward), as the first of an answer to `prompt`,

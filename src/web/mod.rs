@@ -1,6 +1,7 @@
 //! The engine as JavaScript sees it, through wasm-bindgen. It converts values and nothing else; its only user is
 //! `www/engine/worker.js`, and the public interface is `www/engine/qwisp.js`.
 
+mod batch;
 mod convert;
 mod panic;
 
@@ -112,6 +113,14 @@ struct ReplyCountersInfo {
     decode: CountersInfo,
 }
 
+/// What was left out of a conversation.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SlideInfo {
+    dropped_messages: usize,
+    prompt_tokens: usize,
+}
+
 /// Has `callback` called with a message when Rust panics. The module is dead then, and pending promises never settle.
 #[wasm_bindgen]
 pub fn set_panic_handler(callback: Function) {
@@ -135,15 +144,17 @@ impl WasmEngine {
         to_js(&self.info).map_err(to_js_error)
     }
 
-    /// Answers a conversation; `on_piece` gets thoughts and answer piece by piece, as `{ thinking, text }`.
+    /// Answers a conversation; `on_piece` gets thoughts and answer piece by piece, as `{ thinking, text }`. `on_slide` gets
+    /// `{ droppedMessages, promptTokens }` first when messages were left out.
     pub async fn chat(
         &mut self,
         messages: JsValue,
         options: JsValue,
         on_piece: Function,
+        on_slide: Function,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        self.chat_inner(messages, options, on_piece, signal).await.map_err(to_js_error)
+        self.chat_inner(messages, options, on_piece, on_slide, signal).await.map_err(to_js_error)
     }
 
     /// The token ids of a text; with `special`, control tokens written in it are recognised.
@@ -242,27 +253,42 @@ impl WasmEngine {
         messages: JsValue,
         options: JsValue,
         on_piece: Function,
+        on_slide: Function,
         signal: AbortSignal,
     ) -> Result<JsValue> {
         let messages: Vec<Message> = from_js("messages", messages)?;
         let chat_options: ChatOptions = from_js("options", options.clone())?;
-        // What the caller chose, over what suits the model and its mode.
-        let defaults: js_sys::Object =
-            to_js(&Sampling::recommended(self.engine.thinks(chat_options.thinking)))?.unchecked_into();
-        let chosen: &js_sys::Object = options.unchecked_ref();
-        let mut sampling: Sampling = from_js("options", js_sys::Object::assign(&defaults, chosen).into())?;
-        let seed = js_sys::Reflect::get(&options, &"seed".into()).unwrap_or_default();
-        if seed.is_undefined() {
-            sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
-        }
+        let sampling = self.sampling_from(&options, &chat_options)?;
         let on_piece = |piece: &Piece| {
             if let Ok(piece) = to_js(piece) {
                 // What a listener throws is its own affair.
                 let _ = on_piece.call1(&JsValue::NULL, &piece);
             }
         };
-        let reply = self.engine.chat(&messages, &chat_options, &sampling, on_piece, || signal.aborted()).await?;
+        let prompt = self.engine.fit_prompt(&messages, &chat_options)?;
+        if prompt.dropped_messages > 0 {
+            let slide = SlideInfo { dropped_messages: prompt.dropped_messages, prompt_tokens: prompt.tokens.len() };
+            let _ = on_slide.call1(&JsValue::NULL, &to_js(&slide)?);
+        }
+        let reply = self.engine.answer(prompt, &chat_options, &sampling, on_piece, || signal.aborted()).await?;
         to_js(&reply)
+    }
+
+    /// The settings of an answer: what the caller chose, over what suits the model and its mode, and a seed of its own.
+    fn sampling_from(&self, options: &JsValue, chat_options: &ChatOptions) -> Result<Sampling> {
+        let mut sampling: Sampling = from_js("options", options.clone())?;
+        let recommended = Sampling::recommended(self.engine.thinks(chat_options.thinking));
+        let is_open = |name: &str| js_sys::Reflect::get(options, &name.into()).unwrap_or_default().is_undefined();
+        if is_open("temperature") {
+            sampling.temperature = recommended.temperature;
+        }
+        if is_open("topP") {
+            sampling.top_p = recommended.top_p;
+        }
+        if is_open("seed") {
+            sampling.seed = (js_sys::Math::random() * (1u64 << 53) as f64) as u64;
+        }
+        Ok(sampling)
     }
 }
 

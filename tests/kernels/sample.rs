@@ -98,6 +98,7 @@ fn random_sampling(random: &mut Random) -> Sampling {
         presence_penalty: pick(random, &[0.0, 1.5, -1.0]),
         frequency_penalty: pick(random, &[0.0, 0.3, -0.1]),
         seed: (u64::from(random.next_u32()) << 32) | u64::from(random.next_u32()),
+        ..Sampling::default()
     }
 }
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
+  checkBatch,
   checkChat,
   checkLoadOptions,
   checkScoreOptions,
@@ -61,10 +62,14 @@ describe("the arguments of chat", () => {
     const numbers = { maxTokens: 1, temperature: 0, topP: 1, topK: 0, minP: 0, seed: 1 };
     const penalties = { repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0 };
     const { signal } = new AbortController();
+    const outcomes = { minTokens: 1, logitBias: { 0: -100, 4294967295: 1.5 }, logprobs: true, topLogprobs: 20 };
+    const context = { contextPolicy: "slide", onContextSlide: () => {} };
     const thinking = { thinking: false, thinkingBudget: 1 };
     const tools = [{ type: "function", function: { name: "now", parameters: {} } }, { function: { name: "f" } }];
-    checkChat(messages, { ...numbers, ...penalties, ...thinking, tools, stop: ["\n"], signal });
-    checkChat(messages, { maxTokens: undefined, tools: undefined, signal: undefined });
+    const rest = { ...context, ...thinking, tools, stop: ["\n"], signal };
+    checkChat(messages, { ...numbers, ...penalties, ...outcomes, ...rest });
+    checkChat(messages, { maxTokens: undefined, logitBias: undefined, contextPolicy: undefined, signal: undefined });
+    checkChat(messages, { tools: undefined });
     const calls = [{ id: "1", function: { name: "f", arguments: "{}" } }, { function: { name: "f", arguments: {} } }];
     checkChat(
       [
@@ -113,9 +118,64 @@ describe("the arguments of chat", () => {
   let deep = {};
   for (let level = 0; level < 100; level++) deep = [deep];
   refuses("what nests too deeply", () => plainJson("chat: tools", deep), /chat: tools: expected at most 64 levels/);
+  const wrongOptions = [
+    [{ maxTokens: 1.5 }, /chat: maxTokens: expected an integer from 0 to 4294967295, got 1\.5/],
+    [{ minTokens: -1 }, /chat: minTokens: expected an integer .*, got -1/],
+    [{ topK: NaN }, /chat: topK: expected an integer .*, got NaN/],
+    [{ temperature: "0" }, /chat: temperature: expected a number, got "0"/],
+    [{ topP: null }, /chat: topP: expected a number, got null/],
+    [{ seed: 2 ** 53 }, /chat: seed: expected an integer from 0 to 2\^53 - 1/],
+    [{ stop: "END" }, /chat: stop: expected an array of strings, got "END"/],
+    [{ stop: ["END", 1] }, /chat: stop: expected an array of strings/],
+    [{ logitBias: [1] }, /chat: logitBias: expected an object of numbers by token id, got an array/],
+    [{ logitBias: { hello: 1 } }, /chat: logitBias: expected/],
+    [{ logitBias: { "-1": 1 } }, /chat: logitBias: expected/],
+    [{ logitBias: { 1.5: 1 } }, /chat: logitBias: expected/],
+    [{ logitBias: { 1: "1" } }, /chat: logitBias: expected/],
+    [{ logprobs: 5 }, /chat: logprobs: expected a boolean, got 5/],
+    [{ topLogprobs: "5" }, /chat: topLogprobs: expected an integer/],
+    [{ contextPolicy: "drop" }, /chat: contextPolicy: expected "error" or "slide", got "drop"/],
+    [{ onContextSlide: true }, /chat: onContextSlide: expected a function, got true/],
+  ];
+  for (const [options, message] of wrongOptions) {
+    refuses(`${JSON.stringify(options)}`, () => checkChat([USER], options), /** @type {RegExp} */ (message));
+  }
   it("do not keep what is not set", () => {
     assert.deepEqual(withoutUndefined({ topK: undefined, topP: 0, seed: null }), { topP: 0, seed: null });
   });
+});
+
+describe("the arguments of batch", () => {
+  it("may be all that are documented", () => {
+    const { signal } = new AbortController();
+    checkBatch([], {});
+    checkBatch([[USER], []], { maxTokens: 1, each: [{ seed: 1 }, { stop: ["x"] }], onText: () => {}, signal });
+    checkBatch([[USER]], { each: undefined, onText: undefined, signal: undefined, temperature: undefined });
+  });
+  refuses("no list", () => checkBatch(USER, {}), /batch: conversations: expected an array of arrays/);
+  refuses(
+    "a conversation that is none",
+    () => checkBatch([[USER], USER], {}),
+    /batch: conversations\[1\]: chat: messages: expected an array/,
+  );
+  refuses(
+    "a wrong option of one conversation",
+    () => checkBatch([[USER], [USER]], { each: [{}, { topK: "1" }] }),
+    /batch: conversations\[1\]: chat: topK: expected an integer/,
+  );
+  refuses(
+    "a wrong option of all",
+    () => checkBatch([[USER]], { topP: "1" }),
+    /batch: conversations\[0\]: chat: topP: expected a number, got "1"/,
+  );
+  refuses("an unknown option", () => checkBatch([[USER]], { onSlide: 1 }), /batch: option: .*, got "onSlide"/);
+  refuses("a signal of one", () => checkBatch([[USER]], { each: [{ signal: 1 }] }), /each\[0\]: option: .*"signal"/);
+  refuses(
+    "options for more",
+    () => checkBatch([[USER]], { each: [{}, {}] }),
+    /batch: each\.length: expected 1, .*got 2/,
+  );
+  refuses("a callback that is none", () => checkBatch([[USER]], { onText: 1 }), /batch: onText: expected a function/);
 });
 
 describe("the arguments of score", () => {

@@ -26,6 +26,12 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
     frequencyPenalty: 0,
     seed: 1,
     stop: ["\n"],
+    minTokens: 2,
+    logitBias: { 1: -100, 2: 0.5 },
+    logprobs: true,
+    topLogprobs: 3,
+    contextPolicy: "slide",
+    onContextSlide: ({ droppedMessages, promptTokens }) => console.log(droppedMessages, promptTokens),
     thinking: false,
     thinkingBudget: 100,
     tools: [
@@ -36,8 +42,17 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
   });
   let streamed = "";
   for await (const { text, thinking } of reply) streamed += thinking + text;
-  const { finishReason, usage, timings } = await reply.result;
+  const { finishReason, usage, timings, logprobs } = await reply.result;
+  console.log(logprobs?.[0].text, logprobs?.[0].top[0].logprob, usage.droppedMessages);
   console.log(finishReason satisfies "stop" | "length" | "abort", usage.cachedTokens, timings.prefillMs);
+
+  const [entry] = await engine.batch([[{ role: "user", content: "Hello" }]], {
+    maxTokens: 10,
+    each: [{ temperature: 0 }],
+    onText: (index, text) => console.log(index, text),
+    signal,
+  });
+  console.log(entry.error ? entry.error.kind : entry.result.text);
 
   console.log(usage.thinkingTokens, engine.info.model.thinking satisfies "never" | "optional" | "always");
   engine.chat([

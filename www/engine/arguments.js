@@ -1,23 +1,13 @@
 /** Checks of arguments that the WebAssembly module cannot make itself, because they would not reach it as they are. */
 import { QwispError } from "./errors.js";
+import { expect, isObject, isUint32 } from "./expect.js";
+import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
 const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
-const CHAT_OPTIONS = [
-  "maxTokens",
-  "temperature",
-  "topP",
-  "topK",
-  "minP",
-  "repetitionPenalty",
-  "presencePenalty",
-  "frequencyPenalty",
-  "seed",
-  "stop",
-  "thinking",
-  "thinkingBudget",
-  "tools",
-  "signal",
-];
+const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"];
+/** A batch has one signal, and its conversations have nothing of their own to call. */
+const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
+const BATCH_OPTIONS = [...CONVERSATION_OPTIONS, "each", "onText", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
@@ -33,12 +23,7 @@ export function checkLoadOptions(options) {
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
   expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
-  expect(
-    onProgress === undefined || typeof onProgress === "function",
-    "Engine.load: onProgress",
-    "a function",
-    onProgress,
-  );
+  checkCallback("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);
 }
 
@@ -70,13 +55,39 @@ export function checkChat(messages, options) {
     }
   }
   checkOptionNames("chat", CHAT_OPTIONS, options);
-  const { tools = [] } = options;
-  expect(Array.isArray(tools), "chat: tools", "an array of { type, function }", tools);
-  for (const [index, tool] of tools.entries()) {
-    expect(isObject(tool), `chat: tools[${index}]`, "an object { type, function }", tool);
-    checkFunction(`chat: tools[${index}]`, tool.function);
-  }
+  checkGenerationOptions("chat", options);
+  checkTools("chat", options.tools);
+  checkCallback("chat: onContextSlide", options.onContextSlide);
   checkSignal("chat", options.signal);
+}
+
+/**
+ * @param {any} conversations
+ * @param {any} options
+ */
+export function checkBatch(conversations, options) {
+  expect(Array.isArray(conversations), "batch: conversations", "an array of arrays of messages", conversations);
+  checkOptionNames("batch", BATCH_OPTIONS, options);
+  const { each, onText, signal, ...common } = options;
+  expect(each === undefined || Array.isArray(each), "batch: each", "an array of options", each);
+  expect(
+    each === undefined || each.length === conversations.length,
+    "batch: each.length",
+    `${conversations.length}, as many as there are conversations`,
+    each?.length,
+  );
+  checkCallback("batch: onText", onText);
+  checkSignal("batch", signal);
+  for (const [index, messages] of conversations.entries()) {
+    const own = each?.[index] ?? {};
+    checkOptionNames(`batch: each[${index}]`, CONVERSATION_OPTIONS, own);
+    try {
+      checkChat(messages, { ...common, ...own });
+    } catch (error) {
+      if (!(error instanceof QwispError)) throw error;
+      throw new QwispError(error.kind, `batch: conversations[${index}]: ${error.message}`);
+    }
+  }
 }
 
 /** @param {any} options */
@@ -110,6 +121,16 @@ export function plainJson(what, value) {
   }
   expect(!nestsDeeper(plain, MAX_DEPTH), what, `at most ${MAX_DEPTH} levels of nesting`, "more");
   return plain;
+}
+
+/**
+ * Options with nothing in their tools but what a worker can be sent.
+ *
+ * @param {string} method
+ * @param {any} options
+ */
+export function withPlainTools(method, options) {
+  return options.tools ? { ...options, tools: plainJson(`${method}: tools`, options.tools) } : options;
 }
 
 /**
@@ -182,6 +203,26 @@ function checkOptionNames(method, names, options) {
 
 /**
  * @param {string} what
+ * @param {any} callback
+ */
+function checkCallback(what, callback) {
+  expect(callback === undefined || typeof callback === "function", what, "a function", callback);
+}
+
+/**
+ * @param {string} method
+ * @param {any} tools
+ */
+function checkTools(method, tools = []) {
+  expect(Array.isArray(tools), `${method}: tools`, "an array of { type, function }", tools);
+  for (const [index, tool] of tools.entries()) {
+    expect(isObject(tool), `${method}: tools[${index}]`, "an object { type, function }", tool);
+    checkFunction(`${method}: tools[${index}]`, tool.function);
+  }
+}
+
+/**
+ * @param {string} what
  * @param {any} called
  */
 function checkFunction(what, called) {
@@ -198,35 +239,6 @@ function checkSignal(method, signal) {
 }
 
 /** @param {any} value */
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** @param {any} value */
 function isSha256(value) {
   return typeof value === "string" && /^[0-9a-f]{64}$/i.test(value);
-}
-
-/** @param {any} value */
-function isUint32(value) {
-  return Number.isInteger(value) && value >= 0 && value <= 0xffff_ffff;
-}
-
-/**
- * @param {boolean} holds
- * @param {string} what
- * @param {string} expected
- * @param {unknown} got
- */
-function expect(holds, what, expected, got) {
-  if (!holds) throw new QwispError("invalid-argument", `${what}: expected ${expected}, got ${describe(got)}`);
-}
-
-/** @param {unknown} value */
-function describe(value) {
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (typeof value === "function") return "a function";
-  if (Array.isArray(value)) return "an array";
-  if (typeof value === "object" && value !== null) return `an instance of ${value.constructor?.name ?? "nothing"}`;
-  return String(value);
 }

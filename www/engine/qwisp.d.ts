@@ -179,13 +179,22 @@ export interface Tool {
 }
 
 /**
- * How to generate. Steps are taken in this order: penalties, temperature, top-k, top-p, min-p, then a draw from what is
- * left. The defaults are what Qwen recommends, but for the repetition penalty, which is off. Where two are given, the
- * second is for a model that thinks before it answers.
+ * How to generate. Steps are taken in this order: logit bias, penalties, temperature, top-k, top-p, min-p, then a draw
+ * from what is left. The defaults are what Qwen recommends, but for the repetition penalty, which is off. Where two are
+ * given, the second is for a model that thinks before it answers.
+ *
+ * `logitBias`, `minTokens`, `logprobs`, and `topK` of 0 or above 64 at a temperature above 0, need all logits of each
+ * token on the CPU: 600 KB are read back then, and no token is under way before the one before it is known. So they slow
+ * the answer down.
  */
 export interface ChatOptions {
   /** Most tokens to write, thinking and answer together. Default: what the context has left. */
   maxTokens?: number;
+  /**
+   * Before so many tokens the answer does not end by itself: the model cannot end its turn, and texts of `stop` are text
+   * like any other. At most `maxTokens`. Default: 0.
+   */
+  minTokens?: number;
   /** Randomness; 0 always takes the likeliest token, which makes thinking go round in circles. Default: 0.7 or 0.6. */
   temperature?: number;
   /** Keep the likeliest tokens that together have this probability. Default: 0.8 or 0.95. */
@@ -202,8 +211,30 @@ export interface ChatOptions {
   frequencyPenalty?: number;
   /** The same seed, messages and options give the same answer on the same device. Default: random. */
   seed?: number;
-  /** Texts that end the answer; they are not part of it. Thoughts may hold them. */
+  /**
+   * Texts that end the answer, as soon as one of them is complete; they are not part of it. None may be empty. Where the
+   * borders of tokens fall makes no difference. Thoughts may hold them.
+   */
   stop?: string[];
+  /**
+   * Added to the logits of tokens, by token id: from -100 to 100, where -100 bans the token, whatever its logit, and 100
+   * makes all but sure that it is chosen. Ids come from `tokenize`. Default: none.
+   */
+  logitBias?: Record<number, number>;
+  /** Whether the result says how likely the model found each token of its answer. Default: `false`. */
+  logprobs?: boolean;
+  /** How many of the likeliest tokens it names beside each token, 0 to 20; above 0 it needs `logprobs`. Default: 0. */
+  topLogprobs?: number;
+  /**
+   * What happens to messages that are too long for the context. `error`: the chat fails with `context-full`. `slide`: the
+   * oldest turns are left out, a turn being a message of the user and all that follows it up to the next one, until
+   * there is room for the answer as well: for `maxTokens`, but at most half of the context; without it for a quarter.
+   * System messages at the beginning stay, and so does the last turn; `context-full` then means that it is too long by
+   * itself. What follows the turns that were left out has to be computed anew. Default: `error`.
+   */
+  contextPolicy?: "error" | "slide";
+  /** Called before the answer begins when turns were left out. */
+  onContextSlide?: (slide: ContextSlide) => void;
   /**
    * Whether a model that can think before it answers does. `true` is an `invalid-argument` for a model that never does,
    * and `false` for one that always does; see `info.model.thinking`. Default: the model's own, for Qwen3 `true`.
@@ -224,6 +255,14 @@ export interface ChatOptions {
   signal?: AbortSignal;
 }
 
+/** What was left out of a chat that was too long. */
+export interface ContextSlide {
+  /** How many messages, the first ones after the system messages at the beginning. */
+  droppedMessages: number;
+  /** Tokens of the prompt that is left. */
+  promptTokens: number;
+}
+
 export interface ChatResult {
   /** The whole answer. */
   text: string;
@@ -231,6 +270,8 @@ export interface ChatResult {
   thinking: string;
   /** `stop`: the model ended it, or a stop text did; `length`: `maxTokens` or the context ended it. */
   finishReason: "stop" | "length" | "abort";
+  /** With the option `logprobs`: an entry for each of the `completionTokens` tokens, those of a stop text included. */
+  logprobs?: AnswerToken[];
   usage: {
     promptTokens: number;
     /** Prompt tokens that did not have to be computed again. */
@@ -239,6 +280,8 @@ export interface ChatResult {
     completionTokens: number;
     /** How many of them were thoughts. */
     thinkingTokens: number;
+    /** Messages that `contextPolicy: "slide"` left out. */
+    droppedMessages: number;
   };
   timings: {
     prefillMs: number;
@@ -266,10 +309,35 @@ export interface Reply extends AsyncIterable<ReplyPiece> {
   readonly result: Promise<ChatResult>;
 }
 
+/** How to answer several conversations at once. What is given here holds for all of them. */
+export interface BatchOptions extends Omit<ChatOptions, "onContextSlide"> {
+  /** Options of single conversations, which come before the others: as many as there are conversations. */
+  each?: Omit<ChatOptions, "onContextSlide" | "signal">[];
+  /** Called with the text of the answers piece by piece; `index` says which conversation it belongs to. */
+  onText?: (index: number, text: string) => void;
+}
+
+/** What became of one conversation of a batch. */
+export type BatchEntry = { result: ChatResult; error?: undefined } | { result?: undefined; error: QwispError };
+
 export interface TokenLogprob {
   id: number;
   /** Natural logarithm of the probability. */
   logprob: number;
+}
+
+/**
+ * A token of an answer, and how likely the model itself found it: by the softmax of the logits as the model computed them,
+ * before logit bias, penalties, temperature and all other steps.
+ */
+export interface AnswerToken extends TextLogprob {
+  /** The `topLogprobs` likeliest tokens in its place, best first. */
+  top: TextLogprob[];
+}
+
+export interface TextLogprob extends TokenLogprob {
+  /** Text of the token alone; U+FFFD stands for bytes that are only part of a character. */
+  text: string;
 }
 
 /** The token that stands at a position, and what the model would have chosen there. */
@@ -323,6 +391,22 @@ export class Engine {
   /** Answers the last message. Tokens shared with the previous chat are not computed again. */
   chat(messages: Message[], options?: ChatOptions): Reply;
 
+  /**
+   * Answers several conversations, up to 8 at the same time; whoever is done makes room for whoever waits. The weights are
+   * read once for the next tokens of all of them, and that is most of what a token costs on a GPU. Resolves to one entry
+   * for each conversation, in their order.
+   *
+   * A conversation that cannot be answered (it is too long, or an option is out of its range) has its error in its entry,
+   * and the others are answered all the same. What has the wrong type makes the whole call reject, as does a failure whose
+   * kind is in `FATAL_KINDS`. `signal` ends all answers with the finish reason `abort`.
+   *
+   * Every conversation of the eight has a KV cache of its own, as large as the longest prompt with its `maxTokens` needs,
+   * rounded up to a power of two, which is freed at the end; so `maxTokens` is 512 here where none is given. The first
+   * batch of each size waits for kernels of that size to be compiled. Tokens are chosen on the CPU, for which 600 KB are
+   * read back for each: a single conversation is faster with `chat`. What the last `chat` left in the cache stays there.
+   */
+  batch(conversations: Message[][], options?: BatchOptions): Promise<BatchEntry[]>;
+
   /** Token ids of a text. With `special`, control tokens written in the text become such tokens. Default: `false`. */
   tokenize(text: string, options?: { special?: boolean }): Promise<Uint32Array>;
 
@@ -339,7 +423,7 @@ export class Engine {
     options?: { from?: number; topK?: number; signal?: AbortSignal },
   ): Promise<TokenScore[]>;
 
-  /** What the last reply asked of the GPU. */
+  /** What the last reply, or batch of them, asked of the GPU. */
   counters(): Promise<ReplyCounters>;
 
   /**

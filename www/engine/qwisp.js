@@ -6,6 +6,7 @@
  * are written for that place.
  */
 import {
+  checkBatch,
   checkBoolean,
   checkChat,
   checkLoadOptions,
@@ -13,9 +14,10 @@ import {
   checkText,
   plainJson,
   tokenIds,
+  withPlainTools,
   withoutUndefined,
 } from "./engine/arguments.js";
-import { FATAL_KINDS, QwispError } from "./engine/errors.js";
+import { FATAL_KINDS, QwispError, errorFromPlain } from "./engine/errors.js";
 import { loadModel } from "./engine/load_model.js";
 import { resolveModel } from "./engine/model_source.js";
 import { Reply } from "./engine/reply.js";
@@ -81,15 +83,37 @@ export class Engine {
     /** @type {import("./engine/reply.js").StartGeneration} */
     const start = async (onPiece, stopSignal) => {
       checkChat(messages, options);
-      const { signal, ...moduleOptions } = withoutUndefined(options);
-      if (moduleOptions.tools) moduleOptions.tools = plainJson("chat: tools", moduleOptions.tools);
+      const { signal, onContextSlide, ...moduleOptions } = withoutUndefined(options);
+      // What a listener throws is its own affair, as with any event.
+      const onEvent = (/** @type {any} */ event) =>
+        event.contextSlide ? onContextSlide?.(event.contextSlide) : onPiece(event);
       const stopSignals = [stopSignal, this.#closing.signal, ...(signal ? [signal] : [])];
-      return await this.#call("chat", [plainJson("chat: messages", messages), moduleOptions], {
-        onEvent: onPiece,
+      return await this.#call("chat", [plainJson("chat: messages", messages), withPlainTools("chat", moduleOptions)], {
+        onEvent,
         signal: AbortSignal.any(stopSignals),
       });
     };
     return new Reply(start);
+  }
+
+  /**
+   * @param {import("./qwisp.d.ts").Message[][]} conversations
+   * @param {import("./qwisp.d.ts").BatchOptions} [options]
+   * @returns {Promise<import("./qwisp.d.ts").BatchEntry[]>}
+   */
+  async batch(conversations, options = {}) {
+    checkBatch(conversations, options);
+    const { each = [], onText, signal, ...common } = withoutUndefined(options);
+    const moduleOptions = conversations.map((_, index) =>
+      withPlainTools("batch", { ...common, ...withoutUndefined(each[index] ?? {}) }),
+    );
+    const entries = await this.#call("batch", [plainJson("batch: conversations", conversations), moduleOptions], {
+      onEvent: ({ index, text }) => onText?.(index, text),
+      signal: AbortSignal.any([this.#closing.signal, ...(signal ? [signal] : [])]),
+    });
+    return entries.map((/** @type {any} */ { result, error }) =>
+      error ? { error: errorFromPlain(error) } : { result },
+    );
   }
 
   /**

@@ -27,7 +27,15 @@ const methods = {
     engine = await WasmEngine.load(options, report, signal);
     return engine.info();
   },
-  chat: ([messages, options], { report, signal }) => engine.chat(messages, options, report, signal),
+  chat: ([messages, options], { report, signal }) =>
+    engine.chat(messages, options, report, (/** @type {any} */ contextSlide) => report({ contextSlide }), signal),
+  batch: ([conversations, options], { report, signal }) =>
+    engine.batch(
+      conversations,
+      options,
+      (/** @type {number} */ index, /** @type {string} */ text) => report({ index, text }),
+      signal,
+    ),
   tokenize: ([text, special]) => engine.tokenize(text, special),
   detokenize: ([ids]) => engine.detokenize(ids),
   score: ([ids, from, topK], { signal }) => engine.score(ids, from, topK, signal),

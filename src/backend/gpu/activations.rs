@@ -4,7 +4,7 @@ use super::Step;
 use super::device::Device;
 use super::operations::{AttentionDecode, QuantizedRows, rotations};
 use super::tier::Tier;
-use crate::backend::{Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+use crate::backend::{Dimensions, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 
 /// The buffers that a pass works in, each with room for [`MAX_PASS_TOKENS`] rows.
 pub(super) struct Activations {
@@ -12,6 +12,8 @@ pub(super) struct Activations {
     pub(super) tokens: wgpu::Buffer,
     /// [`Step`] of the layers.
     pub(super) step: wgpu::Buffer,
+    /// A [`Step`] every [`ROW_STEP_BYTES`], `[MAX_BATCH]`: those of single rows that belong to conversations of their own.
+    pub(super) row_steps: wgpu::Buffer,
     /// [`Step`] of the head.
     pub(super) logits_step: wgpu::Buffer,
     /// f32 `[tokens, hidden]`.
@@ -40,6 +42,9 @@ pub(super) struct Activations {
     pub(super) staging: wgpu::Buffer,
 }
 
+/// How far apart the steps of single rows are: what core WebGPU asks of the offset of a uniform.
+pub(super) const ROW_STEP_BYTES: usize = 256;
+
 impl Activations {
     pub(super) fn new(device: &Device, dimensions: &Dimensions) -> Self {
         use wgpu::BufferUsages as Usage;
@@ -61,6 +66,7 @@ impl Activations {
         Self {
             tokens: buffer("tokens", MAX_PASS_TOKENS * size_of::<u32>(), Usage::STORAGE | Usage::COPY_DST),
             step: step("step"),
+            row_steps: buffer("row steps", MAX_BATCH * ROW_STEP_BYTES, Usage::UNIFORM | Usage::COPY_DST),
             logits_step: step("logits step"),
             residual: rows("residual", dimensions.hidden),
             normalized: rows("normalized", dimensions.hidden),

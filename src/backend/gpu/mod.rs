@@ -18,7 +18,7 @@ pub mod uploader;
 
 use bytemuck::{Pod, Zeroable};
 
-use self::activations::Activations;
+use self::activations::{Activations, ROW_STEP_BYTES};
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
     Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue, RmsNorm, RopeAppend, Sample,
@@ -29,7 +29,7 @@ use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
 use self::uploader::Uploader;
-use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
+use super::{Backend, Counters, Dimensions, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
 use crate::sampling::Sampling;
@@ -55,6 +55,8 @@ pub struct LayerCache {
     keys: wgpu::Buffer,
     /// f16 `[kv_heads, context, head_dim]`.
     values: wgpu::Buffer,
+    /// Positions that there is room for.
+    context: usize,
 }
 
 /// A [`Backend`] on a GPU.
@@ -69,6 +71,8 @@ pub struct GpuBackend {
     handed_over: Option<Promise>,
     /// The pass that is being recorded.
     step: Step,
+    /// Of a pass over several conversations: the position of each row.
+    row_positions: Vec<usize>,
     /// What it is for.
     purpose: Purpose,
     /// The last pass over a sampled token, to be run again.
@@ -139,6 +143,7 @@ impl GpuBackend {
             sampler,
             handed_over: None,
             step: Step::default(),
+            row_positions: Vec::new(),
             purpose: Purpose::Rehearsal,
             decode: None,
             logit_rows: 0,
@@ -251,8 +256,8 @@ impl Backend for GpuBackend {
         tensor.device_bytes()
     }
 
-    fn allocate_cache(&mut self) -> Result<LayerCache> {
-        let Dimensions { kv_heads, context, head_dim, .. } = self.dimensions;
+    fn allocate_cache(&mut self, context: usize) -> Result<LayerCache> {
+        let Dimensions { kv_heads, head_dim, .. } = self.dimensions;
         let buffer = |label| {
             self.device().device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
@@ -261,7 +266,12 @@ impl Backend for GpuBackend {
                 mapped_at_creation: false,
             })
         };
-        Ok(LayerCache { keys: buffer("keys"), values: buffer("values") })
+        Ok(LayerCache { keys: buffer("keys"), values: buffer("values"), context })
+    }
+
+    fn free_cache(&mut self, cache: LayerCache) {
+        self.recorder.forget(&cache.keys);
+        self.recorder.forget(&cache.values);
     }
 
     fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {
@@ -296,6 +306,19 @@ impl Backend for GpuBackend {
         self.purpose = Purpose::Tokens;
         self.recorder.write(&self.activations.tokens, bytemuck::cast_slice(tokens));
         self.recorder.write(&self.activations.step, bytemuck::bytes_of(&self.step));
+    }
+
+    fn begin_batch(&mut self, tokens: &[u32], positions: &[usize]) {
+        debug_assert!(tokens.len() == positions.len() && tokens.len() <= MAX_BATCH);
+        // No row's own position is that of the pass.
+        self.begin(tokens, 0);
+        self.row_positions = positions.to_vec();
+        let mut steps = vec![0; tokens.len() * ROW_STEP_BYTES];
+        for (bytes, &position) in steps.chunks_mut(ROW_STEP_BYTES).zip(positions) {
+            let step = Step { rows: 1, first_row: 0, position: position as u32, padding: 0 };
+            bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(&step));
+        }
+        self.recorder.write(&self.activations.row_steps, &steps);
     }
 
     fn rehearse(&mut self, tokens: usize, position: usize) {
@@ -346,6 +369,7 @@ impl Backend for GpuBackend {
     }
 
     fn attention(&mut self, cache: &LayerCache) {
+        let dimensions = &Dimensions { context: cache.context, ..self.dimensions.clone() };
         if self.step.rows == 1 {
             AttentionDecode {
                 step: &self.activations.step,
@@ -356,7 +380,7 @@ impl Backend for GpuBackend {
                 output: &self.activations.attention,
                 partials: &self.activations.attention_partials,
                 splits: AttentionDecode::splits(self.step.position as usize + 1),
-                dimensions: &self.dimensions,
+                dimensions,
             }
             .record(&mut self.recorder);
             return;
@@ -368,7 +392,7 @@ impl Backend for GpuBackend {
             keys: &cache.keys,
             values: &cache.values,
             tokens: self.step.rows as usize,
-            dimensions: &self.dimensions,
+            dimensions,
         }
         .record(&mut self.recorder);
         Attention {
@@ -379,9 +403,36 @@ impl Backend for GpuBackend {
             output: &self.activations.attention,
             tokens: self.step.rows as usize,
             position: self.step.position as usize,
-            dimensions: &self.dimensions,
+            dimensions,
         }
         .record(&mut self.recorder);
+    }
+
+    fn attention_batch(&mut self, caches: &[&LayerCache]) {
+        // A row of queries, keys and values, or of attention, is a multiple of 64 numbers: of 256 bytes.
+        let row_bytes = |columns: usize| (columns * size_of::<f32>()) as u64;
+        let qkv_bytes = row_bytes(self.dimensions.qkv_columns());
+        let attention_bytes = row_bytes(self.dimensions.heads * self.dimensions.head_dim);
+        let Self { recorder, activations, dimensions, row_positions, .. } = self;
+        for (row, (cache, position)) in (0..).zip(caches.iter().zip(row_positions)) {
+            let attention = AttentionDecode {
+                step: &activations.row_steps,
+                qkv: &activations.qkv,
+                rotations: &activations.rotations,
+                keys: &cache.keys,
+                values: &cache.values,
+                output: &activations.attention,
+                partials: &activations.attention_partials,
+                splits: AttentionDecode::splits(*position + 1),
+                dimensions: &Dimensions { context: cache.context, ..dimensions.clone() },
+            };
+            let offsets = [
+                (&activations.row_steps, row * ROW_STEP_BYTES as u64),
+                (&activations.qkv, row * qkv_bytes),
+                (&activations.attention, row * attention_bytes),
+            ];
+            recorder.with_offsets(&offsets, |recorder| attention.record(recorder));
+        }
     }
 
     fn attention_output(&mut self, weight: &Tensor) {

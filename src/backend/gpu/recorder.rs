@@ -30,8 +30,8 @@ struct Dispatch {
     workgroups: [u32; 3],
 }
 
-/// Which bind group a dispatch needs: the pipeline, and the buffer of each binding.
-type BindGroupKey = (usize, Vec<(u32, wgpu::Buffer)>);
+/// Which bind group a dispatch needs: the pipeline, and the buffer of each binding with the offset that it is bound from.
+type BindGroupKey = (usize, Vec<(u32, wgpu::Buffer, u64)>);
 
 /// Collects dispatches and hands them to the device.
 pub struct Recorder {
@@ -39,6 +39,8 @@ pub struct Recorder {
     pipelines: Vec<(Variant, wgpu::ComputePipeline)>,
     bind_groups: HashMap<BindGroupKey, wgpu::BindGroup>,
     recording: Recording,
+    /// Buffers that are not bound from their beginning at the moment, and the offsets in bytes.
+    offsets: Vec<(wgpu::Buffer, u64)>,
     counters: Counters,
 }
 
@@ -50,6 +52,7 @@ impl Recorder {
             pipelines: Vec::new(),
             bind_groups: HashMap::new(),
             recording: Recording::default(),
+            offsets: Vec::new(),
             counters: Counters::default(),
         }
     }
@@ -89,6 +92,14 @@ impl Recorder {
         let workgroups = workgroups.map(|count| count as u32);
         self.recording.dispatches.push(Dispatch { pipeline, bind_group, workgroups });
         self.recording.multiply_adds += multiply_adds;
+    }
+
+    /// Has what `record` appends bind these buffers from an offset in bytes on, a multiple of 256: what works on the first
+    /// row of a buffer then works on another one.
+    pub(super) fn with_offsets(&mut self, offsets: &[(&wgpu::Buffer, u64)], record: impl FnOnce(&mut Self)) {
+        self.offsets = offsets.iter().map(|&(buffer, bytes)| (buffer.clone(), bytes)).collect();
+        record(self);
+        self.offsets.clear();
     }
 
     /// Hands over what was recorded if it is long enough by now: where long work may be cut.
@@ -156,7 +167,7 @@ impl Recorder {
 
     /// Frees the bind groups that have this buffer, which is not used again.
     pub(super) fn forget(&mut self, buffer: &wgpu::Buffer) {
-        self.bind_groups.retain(|(_, buffers), _| buffers.iter().all(|(_, bound)| bound != buffer));
+        self.bind_groups.retain(|(_, buffers), _| buffers.iter().all(|(_, bound, _)| bound != buffer));
     }
 
     /// Writes small values from the host, before whatever is submitted next.
@@ -213,14 +224,21 @@ impl Recorder {
     }
 
     fn bind_group(&mut self, pipeline: usize, buffers: &[(u32, &wgpu::Buffer)]) -> wgpu::BindGroup {
-        let key = (pipeline, buffers.iter().map(|&(binding, buffer)| (binding, buffer.clone())).collect());
+        let offset_of = |buffer: &wgpu::Buffer| {
+            self.offsets.iter().find(|(shifted, _)| shifted == buffer).map_or(0, |&(_, bytes)| bytes)
+        };
+        let bound: Vec<_> =
+            buffers.iter().map(|&(binding, buffer)| (binding, buffer.clone(), offset_of(buffer))).collect();
         self.bind_groups
-            .entry(key)
-            .or_insert_with(|| {
+            .entry((pipeline, bound))
+            .or_insert_with_key(|(_, bound)| {
                 self.counters.bind_groups_created += 1;
-                let entries: Vec<_> = buffers
+                let entries: Vec<_> = bound
                     .iter()
-                    .map(|&(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+                    .map(|&(binding, ref buffer, offset)| wgpu::BindGroupEntry {
+                        binding,
+                        resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: None }),
+                    })
                     .collect();
                 self.device.device.create_bind_group(&wgpu::BindGroupDescriptor {
                     label: None,

@@ -1,0 +1,246 @@
+//! Several conversations answered at once. Decoding reads every weight for every token; here it reads them once for the next
+//! tokens of up to [`MAX_BATCH`] conversations.
+
+use std::collections::VecDeque;
+
+use web_time::Instant;
+
+use super::{ChatOptions, Engine, FinishReason, FittedPrompt, Reply, ReplyCounters, Turn};
+use crate::backend::{Backend, Counters, MAX_BATCH};
+use crate::error::{Error, ErrorKind, Result};
+use crate::generate::{HostChooser, prefill};
+use crate::model::KvCache;
+use crate::sampling::Sampling;
+use crate::text::{Message, Piece};
+
+/// The most tokens of an answer in a batch where none are given: room for them is set aside before.
+pub const BATCH_MAX_TOKENS: usize = 512;
+
+/// The fewest positions of a conversation's KV cache. Its kernels are compiled for its size, so there are few sizes: the
+/// powers of two from here on, and the context itself.
+const MIN_CAPACITY: usize = 256;
+
+/// A conversation of a batch, and how it is to be answered.
+#[derive(Debug, Clone)]
+pub struct BatchItem {
+    /// The conversation.
+    pub messages: Vec<Message>,
+    /// What the answer may be like; without `max_tokens` it has at most [`BATCH_MAX_TOKENS`].
+    pub options: ChatOptions,
+    /// How its tokens are chosen.
+    pub sampling: Sampling,
+}
+
+/// A conversation that waits, or is being answered.
+struct Entry {
+    /// Its place in the batch.
+    index: usize,
+    prompt: FittedPrompt,
+    turn: Turn,
+    chooser: HostChooser,
+    /// Tokens that may still come.
+    remaining: usize,
+    /// Positions that its KV cache needs.
+    positions: usize,
+    /// What the model is made to say next.
+    forced: VecDeque<u32>,
+    /// The token chosen last, which is not computed yet.
+    last: u32,
+}
+
+/// What a batch has come to.
+struct Batch<B: Backend, F> {
+    waiting: VecDeque<Entry>,
+    active: Vec<(Entry, KvCache<B>)>,
+    /// Caches that no conversation has at the moment; what they hold may be the beginning of the next one.
+    free: Vec<KvCache<B>>,
+    replies: Vec<Option<Result<Reply>>>,
+    prefill: Counters,
+    on_piece: F,
+}
+
+impl<B: Backend> Engine<B> {
+    /// Answers several conversations, up to [`MAX_BATCH`] at the same time, and gives a reply or an error for each of
+    /// `items`. `on_piece` gets the answers piece by piece, with the index of each. `aborted` is asked before each pass: all
+    /// answers then end with what there is so far. The host chooses all tokens.
+    ///
+    /// The conversations' KV caches are allocated for the longest prompt and answer among them, and freed at the end. What
+    /// [`chat`](Self::chat) left in the model's own cache stays there.
+    ///
+    /// # Errors
+    /// For a single conversation those of [`chat`](Self::chat). For the whole batch what the device reports.
+    pub async fn batch(
+        &mut self,
+        items: &[BatchItem],
+        on_piece: impl FnMut(usize, &Piece),
+        aborted: impl Fn() -> bool,
+    ) -> Result<Vec<Result<Reply>>> {
+        let counters_before = self.model.counters();
+        let mut batch = Batch {
+            waiting: VecDeque::new(),
+            active: Vec::new(),
+            free: Vec::new(),
+            replies: items.iter().map(|_| None).collect(),
+            prefill: Counters::default(),
+            on_piece,
+        };
+        let mut capacity = MIN_CAPACITY;
+        for (index, item) in items.iter().enumerate() {
+            match self.batch_entry(index, item) {
+                Ok(entry) => {
+                    capacity = capacity.max(entry.positions);
+                    batch.waiting.push_back(entry);
+                }
+                Err(error) => batch.replies[index] = Some(Err(error)),
+            }
+        }
+        let capacity = capacity.next_power_of_two().min(self.model.config.dimensions.context);
+
+        let mut outcome = Ok(());
+        for _ in 0..batch.waiting.len().min(MAX_BATCH) {
+            match self.model.allocate_cache(capacity) {
+                Ok(cache) => batch.free.push(cache),
+                Err(error) => outcome = Err(error),
+            }
+        }
+        if outcome.is_ok() {
+            outcome = self.run_batch(&mut batch, &aborted).await;
+        }
+        for cache in batch.active.drain(..).map(|(_, cache)| cache).chain(batch.free.drain(..)) {
+            self.model.free_cache(cache);
+        }
+        outcome?;
+        let asked = self.model.counters() - counters_before;
+        self.counters = ReplyCounters { prefill: batch.prefill, decode: asked - batch.prefill };
+        let missing = || Err(Error::new(ErrorKind::Internal, "a conversation of a batch was left without a reply"));
+        Ok(batch.replies.into_iter().map(|reply| reply.unwrap_or_else(missing)).collect())
+    }
+
+    /// All that a conversation needs before its turn comes.
+    fn batch_entry(&self, index: usize, item: &BatchItem) -> Result<Entry> {
+        let max_tokens = item.options.max_tokens.unwrap_or(BATCH_MAX_TOKENS.max(item.sampling.min_tokens));
+        let options = ChatOptions { max_tokens: Some(max_tokens), ..item.options.clone() };
+        let prompt = self.fit_prompt(&item.messages, &options)?;
+        let turn = self.begin_turn(&prompt, &options, &item.sampling)?;
+        let chooser = HostChooser::new(&item.sampling, &prompt.tokens, self.tokenizer.len())?;
+        // Room for what may have to end the thinking is set aside, too.
+        let ending = match options.thinking_budget {
+            Some(_) if self.thinks(options.thinking) => turn.tokens_to_end_thinking(&self.tokenizer)?.len(),
+            _ => 0,
+        };
+        let context = self.model.config.dimensions.context;
+        let used = prompt.tokens.len() + ending;
+        if used > context {
+            return Err(Error::new(ErrorKind::ContextFull, "there is no room to end the thinking")
+                .at("messages")
+                .got(format!("{used} tokens"))
+                .expected(format!("at most {context}")));
+        }
+        // The last token needs no room: nothing is computed of it.
+        let remaining = max_tokens.min(context - used + 1);
+        let (positions, forced) = (used + remaining - 1, VecDeque::new());
+        Ok(Entry { index, prompt, turn, chooser, remaining, positions, forced, last: 0 })
+    }
+
+    /// Answers until nobody waits.
+    async fn run_batch<F: FnMut(usize, &Piece)>(
+        &mut self,
+        batch: &mut Batch<B, F>,
+        aborted: &impl Fn() -> bool,
+    ) -> Result<()> {
+        loop {
+            // Whoever is done makes room for whoever waits.
+            while let Some(cache) = batch.free.pop_if(|_| !batch.waiting.is_empty())
+                && let Some(entry) = batch.waiting.pop_front()
+            {
+                self.begin(batch, entry, cache, aborted).await?;
+            }
+            if batch.active.is_empty() {
+                return Ok(());
+            }
+            if aborted() {
+                for (entry, cache) in std::mem::take(&mut batch.active) {
+                    batch.end(entry, cache, FinishReason::Abort);
+                }
+                continue;
+            }
+            let tokens: Vec<u32> = batch.active.iter().map(|(entry, _)| entry.last).collect();
+            let mut caches: Vec<&mut KvCache<B>> = batch.active.iter_mut().map(|(_, cache)| cache).collect();
+            self.model.forward_batch(&tokens, &mut caches)?;
+            let mut logits = self.model.logits(0, tokens.len()).await?;
+            let vocabulary = logits.len() / tokens.len();
+            let active = std::mem::take(&mut batch.active);
+            for ((entry, cache), row) in active.into_iter().zip(logits.chunks_mut(vocabulary)) {
+                self.choose(batch, entry, cache, row)?;
+            }
+        }
+    }
+
+    /// Reads the prompt of a conversation, with the cache that it is to have, and chooses the first token of its answer.
+    async fn begin<F: FnMut(usize, &Piece)>(
+        &mut self,
+        batch: &mut Batch<B, F>,
+        mut entry: Entry,
+        mut cache: KvCache<B>,
+        aborted: &impl Fn() -> bool,
+    ) -> Result<()> {
+        entry.turn.started = Instant::now();
+        let counters_before = self.model.counters();
+        self.model.exchange_cache(&mut cache);
+        let read = async {
+            let prefilled = prefill(&mut self.model, &entry.prompt.tokens, aborted).await?;
+            entry.turn.usage.cached_tokens = prefilled.cached_tokens;
+            self.model.logits(prefilled.last_row, 1).await
+        };
+        let logits = read.await;
+        self.model.exchange_cache(&mut cache);
+        batch.prefill += self.model.counters() - counters_before;
+        match logits {
+            Ok(mut logits) => self.choose(batch, entry, cache, &mut logits),
+            Err(error) if error.kind() == ErrorKind::Aborted => {
+                batch.end(entry, cache, FinishReason::Abort);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Chooses the next token of an answer from `logits`, `[vocabulary]`; the answer then goes on or ends.
+    fn choose<F: FnMut(usize, &Piece)>(
+        &mut self,
+        batch: &mut Batch<B, F>,
+        mut entry: Entry,
+        cache: KvCache<B>,
+        logits: &mut [f32],
+    ) -> Result<()> {
+        let Entry { index, turn, chooser, remaining, forced, last, .. } = &mut entry;
+        let mut on_piece = |piece: &Piece| (batch.on_piece)(*index, piece);
+        if forced.is_empty() && turn.has_thought_enough() {
+            forced.extend(turn.tokens_to_end_thinking(&self.tokenizer)?);
+        }
+        if let Some(token) = forced.pop_front() {
+            turn.add(token, &self.tokenizer, &mut on_piece)?;
+            *last = token;
+            batch.active.push((entry, cache));
+            return Ok(());
+        }
+        let banned = if turn.may_end() { &[][..] } else { &self.stop_tokens };
+        *last = chooser.choose(logits, banned);
+        *remaining -= 1;
+        let end = turn.take(*last, chooser.logprobs(), &self.tokenizer, &self.stop_tokens, &mut on_piece)?;
+        match end.or((*remaining == 0).then_some(FinishReason::Length)) {
+            Some(finish_reason) => batch.end(entry, cache, finish_reason),
+            None => batch.active.push((entry, cache)),
+        }
+        Ok(())
+    }
+}
+
+impl<B: Backend, F: FnMut(usize, &Piece)> Batch<B, F> {
+    /// Takes note of an answer that has ended.
+    fn end(&mut self, entry: Entry, cache: KvCache<B>, finish_reason: FinishReason) {
+        let Entry { index, turn, .. } = entry;
+        self.replies[index] = Some(Ok(turn.finish(finish_reason, &mut |piece: &Piece| (self.on_piece)(index, piece))));
+        self.free.push(cache);
+    }
+}
