@@ -403,7 +403,8 @@ export class Engine {
    * Every conversation of the eight has a KV cache of its own, as large as the longest prompt with its `maxTokens` needs,
    * rounded up to a power of two, which is freed at the end; so `maxTokens` is 512 here where none is given. The first
    * batch of each size waits for kernels of that size to be compiled. Tokens are chosen on the CPU, for which 600 KB are
-   * read back for each: a single conversation is faster with `chat`. What the last `chat` left in the cache stays there.
+   * read back for each. So a single conversation is faster with `chat`, and where a GPU is only emulated, short of
+   * arithmetic rather than of memory's speed, so are several. What the last `chat` left in the cache stays there.
    */
   batch(conversations: Message[][], options?: BatchOptions): Promise<BatchEntry[]>;
 
