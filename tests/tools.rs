@@ -58,6 +58,10 @@ fn arguments_may_be_an_object_or_its_json_whichever_the_template_wants() {
         assert_eq!(prompts[0], prompts[1]);
         assert!(prompts[0].contains(line) && prompts[0].contains("weather"), "{}", prompts[0]);
     }
+    for model in [&*QWEN2_5, &*QWEN3, &*DEEPSEEK_R1] {
+        let none = model.render(&[user("x"), called(Value::Null), result("mild")]);
+        assert_eq!(none, model.render(&[user("x"), called(json!({})), result("mild")]));
+    }
     let broken = [user("x"), called(json!("{\"place\": ")), result("mild")];
     let (kind, says) = kind_and_message(&QWEN2_5.template, &broken, &TemplateOptions::default());
     assert_eq!(kind, ErrorKind::InvalidArgument);

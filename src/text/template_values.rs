@@ -44,7 +44,8 @@ fn tool_call_value(call: &ToolCall, guard: &ContentGuard<'_>) -> Value {
     Value::from_pairs(id.chain([("type", Value::from("function")), ("function", function)]))
 }
 
-/// The messages with the arguments of calls in the form that the template wants, an object or the JSON of one. This comes
+/// The messages with the arguments of calls in the form that the template wants, an object or the JSON of one; none are an
+/// empty object. This comes
 /// before anything is marked: what an escape in the JSON stands for is a text like any other.
 ///
 /// # Errors
@@ -55,6 +56,9 @@ pub(super) fn with_wanted_arguments(messages: &[Message], calls: Option<ToolCall
     let calls = messages.iter_mut().flat_map(|message| &mut message.tool_calls);
     for FunctionCall { arguments, .. } in calls.map(|call| &mut call.function) {
         let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, what).at("arguments of a tool call");
+        if arguments.is_null() {
+            *arguments = Json::Object(serde_json::Map::new());
+        }
         match arguments {
             Json::String(json) if !form.string_arguments => {
                 let parsed = serde_json::from_str(json).map_err(|error| wrong("they are no JSON").got(error))?;
