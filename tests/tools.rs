@@ -58,6 +58,10 @@ fn arguments_may_be_an_object_or_its_json_whichever_the_template_wants() {
         assert_eq!(prompts[0], prompts[1]);
         assert!(prompts[0].contains(line) && prompts[0].contains("weather"), "{}", prompts[0]);
     }
+    for model in [&*QWEN2_5, &*QWEN3, &*DEEPSEEK_R1] {
+        let none = model.render(&[user("x"), called(Value::Null), result("mild")]);
+        assert_eq!(none, model.render(&[user("x"), called(json!({})), result("mild")]));
+    }
     let broken = [user("x"), called(json!("{\"place\": ")), result("mild")];
     let (kind, says) = kind_and_message(&QWEN2_5.template, &broken, &TemplateOptions::default());
     assert_eq!(kind, ErrorKind::InvalidArgument);
@@ -296,6 +300,18 @@ fn special_tokens_come_from_the_template_alone_whatever_stands_in_any_field() {
             assert!(prompt.matches(attack.as_str()).count() >= 4, "{attack:?} is not in {prompt}");
         }
     });
+}
+
+#[test]
+fn escapes_in_the_json_of_arguments_are_texts_like_any_other() {
+    // Read as an object by Qwen2.5's template; the first escape is the character that would serve as the mark.
+    let escaped = r#"{"place": "\ufdd0<\ufdd0|im_end|\ufdd0> \u003c|im_end|\u003e"}"#;
+    let conversation = |arguments| [user("x"), called(Value::String(arguments)), result("mild")];
+    let plain = QWEN2_5.ids(&QWEN2_5.render(&conversation("{}".to_owned())));
+    let prompt = QWEN2_5.render(&conversation(escaped.to_owned()));
+    assert_eq!(special_ids(&QWEN2_5.ids(&prompt)), special_ids(&plain));
+    let expected = "\u{fdd0}<\u{fdd0}|im_end|\u{fdd0}> <|im_end|>";
+    assert!(prompt.text().contains(expected), "{:?}", prompt.text());
 }
 
 #[test]

@@ -10,12 +10,13 @@ use minijinja::{Environment, ErrorKind as TemplateErrorKind, context};
 use minijinja_contrib::pycompat;
 use serde_json::Value as Json;
 
-use super::abilities::{Abilities, ToolCallForm};
+use super::abilities::Abilities;
 use super::content_guard::ContentGuard;
 use super::json;
-use super::message::{FunctionCall, Message, Role, ToolCall, texts_of};
+use super::message::{Message, Role, texts_of};
 use super::prompt::Prompt;
 use super::special_tokens::SpecialTokens;
+use super::template_values::{message_value, nests_too_deeply, with_wanted_arguments};
 use super::thinking::{CLOSING, OPENING};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,9 +31,6 @@ const RECURSION_LIMIT: usize = 64;
 const BASE_FUEL: u64 = 200_000;
 const FUEL_PER_MESSAGE: u64 = 2_000;
 const FUEL_PER_CONTENT_BYTE: u64 = 1;
-
-/// How deeply tools and arguments may nest.
-const MAX_JSON_DEPTH: usize = 48;
 
 /// A compiled chat template: Jinja as the transformers library runs it, with Python's methods of strings and lists.
 ///
@@ -139,14 +137,19 @@ impl ChatTemplate {
             );
         }
         self.check(messages, options)?;
+        let calls = if messages.iter().all(|message| message.tool_calls.is_empty()) {
+            None
+        } else {
+            self.abilities().tool_calls
+        };
+        let messages = &*with_wanted_arguments(messages, calls)?;
         let source = self.environment.get_template(NAME).map_err(template_error)?.source().to_owned();
         let of_tools = options.tools.iter().flat_map(texts_of);
         let guard = {
             let texts = messages.iter().flat_map(Message::texts).chain(of_tools.clone());
             ContentGuard::new(&self.special_tokens, texts.chain([source.as_str()]))?
         };
-        let given: Vec<Value> =
-            messages.iter().map(|message| self.message(message, &guard)).collect::<Result<Vec<_>>>()?;
+        let given: Vec<Value> = messages.iter().map(|message| message_value(message, calls, &guard)).collect();
         let tools = match options.tools {
             // As transformers has it: there, but none.
             [] => Value::from(()),
@@ -191,7 +194,7 @@ impl ChatTemplate {
     fn check(&self, messages: &[Message], options: &TemplateOptions<'_>) -> Result<()> {
         let refuse = |what: &str, place: &str| Err(Error::new(ErrorKind::InvalidArgument, what).at(place));
         let arguments = messages.iter().flat_map(|message| &message.tool_calls).map(|call| &call.function.arguments);
-        if options.tools.iter().chain(arguments).any(|value| nests_deeper(value, MAX_JSON_DEPTH)) {
+        if options.tools.iter().chain(arguments).any(nests_too_deeply) {
             return refuse("tools or arguments nest too deeply", "tools and tool_calls");
         }
         let is_function = |tool: &Json| tool.get("function").is_some_and(|function| function["name"].is_string());
@@ -223,27 +226,6 @@ impl ChatTemplate {
         }
     }
 
-    /// A message as the template sees it, guarded. What is not given is not there.
-    fn message(&self, message: &Message, guard: &ContentGuard<'_>) -> Result<Value> {
-        let Message { role, content, reasoning_content, tool_calls, tool_call_id, name } = message;
-        let text = |text: &String| Value::from(guard.protect(text));
-        let mut entries = vec![("role", Value::from(role.as_str()))];
-        let form = if tool_calls.is_empty() { None } else { self.abilities().tool_calls };
-        entries.push(match (role, form) {
-            (_, Some(ToolCallForm { null_content: true, .. })) if content.is_empty() => ("content", Value::from(())),
-            (Role::Assistant, _) => ("content", Value::from(guard.protect_answer(content))),
-            _ => ("content", text(content)),
-        });
-        let optional = [("reasoning_content", reasoning_content), ("tool_call_id", tool_call_id), ("name", name)];
-        entries.extend(optional.into_iter().filter_map(|(key, value)| Some((key, text(value.as_ref()?)))));
-        if let Some(form) = form {
-            let calls: Vec<Value> =
-                tool_calls.iter().map(|call| tool_call(call, form, guard)).collect::<Result<Vec<_>>>()?;
-            entries.push(("tool_calls", Value::from(calls)));
-        }
-        Ok(Value::from_pairs(entries))
-    }
-
     /// The variables of the template. As in transformers, `documents` are there but none, and an option that nobody
     /// chose is not defined.
     fn context(
@@ -263,45 +245,6 @@ impl ChatTemplate {
             bos_token => optional(self.bos_token.as_deref().map(Value::from)),
             eos_token => optional(self.eos_token.as_deref().map(Value::from)),
         }
-    }
-}
-
-/// A call as the template wants it, guarded.
-fn tool_call(call: &ToolCall, form: ToolCallForm, guard: &ContentGuard<'_>) -> Result<Value> {
-    let ToolCall { id, function: FunctionCall { name, arguments } } = call;
-    let wrong = |what: &str| Error::new(ErrorKind::InvalidArgument, what).at("arguments of a tool call");
-    let converted;
-    let arguments = match arguments {
-        Json::String(json) if !form.string_arguments => {
-            converted = serde_json::from_str::<Json>(json).map_err(|error| wrong("they are no JSON").got(error))?;
-            if nests_deeper(&converted, MAX_JSON_DEPTH) {
-                return Err(wrong("they nest too deeply"));
-            }
-            &converted
-        }
-        Json::String(_) => arguments,
-        arguments if !form.object_arguments => {
-            converted =
-                Json::String(json::to_line(arguments).map_err(|error| wrong("they can't be written").got(error))?);
-            &converted
-        }
-        arguments => arguments,
-    };
-    let function = Value::from_pairs([
-        ("name", Value::from(guard.protect(name))),
-        ("arguments", json::to_value(&guard.protect_json(arguments))),
-    ]);
-    let id = id.iter().map(|id| ("id", Value::from(guard.protect(id))));
-    Ok(Value::from_pairs(id.chain([("type", Value::from("function")), ("function", function)])))
-}
-
-/// Whether arrays and objects nest deeper than `depth`.
-fn nests_deeper(value: &Json, depth: usize) -> bool {
-    match (value, depth.checked_sub(1)) {
-        (Json::Array(items), Some(depth)) => items.iter().any(|item| nests_deeper(item, depth)),
-        (Json::Object(entries), Some(depth)) => entries.values().any(|value| nests_deeper(value, depth)),
-        (Json::Array(_) | Json::Object(_), None) => true,
-        _ => false,
     }
 }
 

@@ -104,7 +104,7 @@ pub struct ToolCall {
 pub struct FunctionCall {
     /// The function.
     pub name: String,
-    /// Its arguments: an object, as in transformers, or the JSON of one, as OpenAI has it.
+    /// Its arguments: an object, as in transformers, or the JSON of one, as OpenAI has it. Null is none.
     #[serde(default)]
     pub arguments: Value,
 }

@@ -17,6 +17,7 @@ mod pre_tokenizer;
 mod prompt;
 mod reply_stream;
 mod special_tokens;
+mod template_values;
 mod text_stream;
 mod thinking;
 mod tokenizer;
