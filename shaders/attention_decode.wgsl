@@ -1,12 +1,14 @@
-// What one token needs of attention, in one pass over its KV cache: rotates its queries and key, appends its key and
-// value, and computes output[head, :] = softmax(query · keysᵀ) values over the positions up to its own.
+// What one token needs of attention, in one pass over its KV cache: normalises its queries and key where the model does,
+// rotates them, appends its key and value, and computes output[head, :] = softmax(query · keysᵀ) values over the positions
+// up to its own.
 // Grouped-query attention (Ainslie et al., 2023). A workgroup takes a KV head and a split of SPLIT_POSITIONS positions;
 // the GROUP query heads share each load of a key and a value. Where there is more than one split, each leaves partial
 // results, which attention_reduce.wgsl merges (Dao et al., "Flash-Decoding", 2023).
 //
 // Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64, at most 256), CONTEXT (positions of the cache),
-// QUERY_SCALE (1 / sqrt(HEAD_DIM)), SPLIT_POSITIONS.
+// QUERY_SCALE (1 / sqrt(HEAD_DIM)), SPLIT_POSITIONS; EPSILON where heads are normalised.
 #import step
+#import loaded_heads
 #import rotary
 #import attention_tile
 
@@ -27,12 +29,13 @@ const HALF_QUADS: u32 = HEAD_DIM / 8u;
 const POSITION_LANES: u32 = THREADS / HEAD_QUADS;
 const SHARED_LANES: u32 = (POSITION_LANES + 1u) / 2u;
 
-// Rotates the query heads of the group into workgroup memory.
+// Brings the query heads of the group into workgroup memory, rotated.
 fn load_queries(kv_head: u32, thread: u32) {
     for (var i = thread; i < GROUP * HALF_QUADS; i += THREADS) {
         let head = i / HALF_QUADS;
         let quad = i % HALF_QUADS;
-        let rotated = rotate((kv_head * GROUP + head) * HEAD_QUADS, quad, step.position);
+        let query = load_query((kv_head * GROUP + head) * HEAD_QUADS, quad);
+        let rotated = rotate(query, quad, step.position);
         queries[query_index(head, quad)] = rotated.low * QUERY_SCALE;
         queries[query_index(head, quad + HALF_QUADS)] = rotated.high * QUERY_SCALE;
     }
@@ -44,8 +47,8 @@ fn append(kv_head: u32, thread: u32) {
     let value = (HEADS + KV_HEADS + kv_head) * HEAD_QUADS;
     let cache = kv_head * CONTEXT + step.position;
     if (thread < HEAD_OCTETS / 2u) {
-        let first = rotate(key, 2u * thread, step.position);
-        let second = rotate(key, 2u * thread + 1u, step.position);
+        let first = rotate(load_key(key, 2u * thread), 2u * thread, step.position);
+        let second = rotate(load_key(key, 2u * thread + 1u), 2u * thread + 1u, step.position);
         let octet = cache * HEAD_OCTETS + thread;
         keys[octet] = vec4<u32>(pack(first.low), pack(second.low));
         keys[octet + HEAD_OCTETS / 2u] = vec4<u32>(pack(first.high), pack(second.high));

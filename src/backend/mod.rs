@@ -61,6 +61,15 @@ pub struct Projection<T> {
     pub bias: Option<T>,
 }
 
+/// The norms of queries and keys: weights of `[head_dim]` each, the same for every head.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadNorms<T> {
+    /// For the query heads.
+    pub query: T,
+    /// For the key heads.
+    pub key: T,
+}
+
 /// A device that holds weights and runs the operations of a forward pass.
 ///
 /// A pass starts with [`begin`](Self::begin) and [`embed`](Self::embed), goes through the layers, and ends with
@@ -116,8 +125,9 @@ pub trait Backend {
     /// Normalises the residual by `norm` and projects it to queries, keys and values.
     fn query_key_value(&mut self, norm: &Self::Tensor, projections: [&Projection<Self::Tensor>; 3]);
 
-    /// Rotates queries and keys, appends keys and values to `cache`, and attends over every position so far.
-    fn attention(&mut self, cache: &Self::LayerCache);
+    /// Normalises queries and keys head by head where there are `norms`, rotates them, appends keys and values to `cache`,
+    /// and attends over every position so far.
+    fn attention(&mut self, norms: Option<&HeadNorms<Self::Tensor>>, cache: &Self::LayerCache);
 
     /// residual += weight · attention.
     fn attention_output(&mut self, weight: &Self::Tensor);

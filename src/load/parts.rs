@@ -27,7 +27,7 @@ impl Parts {
         let config = Config::from_header(&header, options.context_length)?;
         let (tokenizer, template, stop_tokens) = text_parts(&mut header.metadata, &config.dimensions)?;
         let mut backend = GpuBackend::new(device, config.dimensions.clone())?;
-        let (weights, loader) = Weights::allocate(&mut backend, &header, &config.dimensions)?;
+        let (weights, loader) = Weights::allocate(&mut backend, &header, &config)?;
         let mut model = Model::new(config, backend, weights)?;
         model.compile();
         Ok(Self { model, loader, tokenizer, template, stop_tokens })

@@ -1,4 +1,5 @@
-//! The forward pass of Qwen2. Paper: "Qwen2 Technical Report" (2024), section 2.2.
+//! The forward pass of Qwen2 and Qwen3. Papers: "Qwen2 Technical Report" (2024), section 2.2; "Qwen3 Technical Report"
+//! (2025), section 2, which normalises queries and keys and does without biases.
 
 use super::{Config, KvCache, Weights};
 use crate::backend::{Backend, Counters, MAX_PASS_TOKENS};
@@ -67,7 +68,7 @@ impl<B: Backend> Model<B> {
         backend.embed(&weights.token_embedding);
         for (layer, cache) in weights.layers.iter().zip(&cache.layers) {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
-            backend.attention(cache);
+            backend.attention(layer.head_norms.as_ref(), cache);
             backend.attention_output(&layer.attention_output);
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
             backend.feed_forward_output(&layer.down);

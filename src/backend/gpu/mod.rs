@@ -29,7 +29,7 @@ use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
 use self::uploader::Uploader;
-use super::{Backend, Counters, Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
+use super::{Backend, Counters, Dimensions, HeadNorms, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
 use crate::sampling::Sampling;
@@ -345,12 +345,14 @@ impl Backend for GpuBackend {
         self.multiply(|activations| &activations.normalized, products);
     }
 
-    fn attention(&mut self, cache: &LayerCache) {
+    fn attention(&mut self, norms: Option<&HeadNorms<Tensor>>, cache: &LayerCache) {
+        let norms = norms.map(|HeadNorms { query, key }| HeadNorms { query: query.buffer(), key: key.buffer() });
         if self.step.rows == 1 {
             AttentionDecode {
                 step: &self.activations.step,
                 qkv: &self.activations.qkv,
                 rotations: &self.activations.rotations,
+                norms,
                 keys: &cache.keys,
                 values: &cache.values,
                 output: &self.activations.attention,
@@ -365,6 +367,7 @@ impl Backend for GpuBackend {
             step: &self.activations.step,
             qkv: &self.activations.qkv,
             rotations: &self.activations.rotations,
+            norms,
             keys: &cache.keys,
             values: &cache.values,
             tokens: self.step.rows as usize,
