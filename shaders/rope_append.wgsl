@@ -1,8 +1,7 @@
 // Normalises queries and keys where the model does, rotates them by their position, scales the queries for attention, and
 // appends keys and values to the KV cache. One thread takes four dimensions and their partners, of one head of one token.
 //
-// Constants: HEADS, KV_HEADS, HEAD_DIM, CONTEXT (positions of the cache), QUERY_SCALE (1 / sqrt(HEAD_DIM)); EPSILON where
-// heads are normalised.
+// Constants: HEADS, KV_HEADS, HEAD_DIM, QUERY_SCALE (1 / sqrt(HEAD_DIM)); EPSILON where heads are normalised.
 #import step
 #import kv_cache
 #import loaded_heads
@@ -10,9 +9,9 @@
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read_write> qkv: array<vec4<f32>>;    // [tokens, HEADS + 2 KV_HEADS, HEAD_DIM / 4]
-@group(0) @binding(2) var<storage, read> rotations: array<vec4<f32>>;    // [CONTEXT, HEAD_DIM / 4], (cos, sin) twice each
-@group(0) @binding(3) var<storage, read_write> keys: array<vec2<u32>>;   // [KV_HEADS, CONTEXT, HEAD_DIM / 4], four f16 each
-@group(0) @binding(4) var<storage, read_write> values: array<vec2<u32>>; // [KV_HEADS, CONTEXT, HEAD_DIM / 4], four f16 each
+@group(0) @binding(2) var<storage, read> rotations: array<vec4<f32>>;    // [positions, HEAD_DIM / 4], (cos, sin) twice each
+@group(0) @binding(3) var<storage, read_write> keys: array<vec2<u32>>;   // [positions, KV_HEADS, HEAD_DIM / 4], four f16 each
+@group(0) @binding(4) var<storage, read_write> values: array<vec2<u32>>; // [positions, KV_HEADS, HEAD_DIM / 4], four f16 each
 
 const ALL_HEADS: u32 = HEADS + 2u * KV_HEADS;
 const HEAD_QUADS: u32 = HEAD_DIM / 4u;
@@ -48,7 +47,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
 
     if (head >= HEADS + KV_HEADS) {
-        let cache = ((head - HEADS - KV_HEADS) * CONTEXT + position) * HEAD_QUADS + quad;
+        let cache = (position * KV_HEADS + head - HEADS - KV_HEADS) * HEAD_QUADS + quad;
         values[cache] = pack(part.low);
         values[cache + HALF_QUADS] = pack(part.high);
         return;
@@ -59,7 +58,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         qkv[source + quad] = rotated.low * QUERY_SCALE;
         qkv[source + quad + HALF_QUADS] = rotated.high * QUERY_SCALE;
     } else {
-        let cache = ((head - HEADS) * CONTEXT + position) * HEAD_QUADS + quad;
+        let cache = (position * KV_HEADS + head - HEADS) * HEAD_QUADS + quad;
         keys[cache] = pack(rotated.low);
         keys[cache + HALF_QUADS] = pack(rotated.high);
     }

@@ -158,6 +158,39 @@ fn a_long_context_of_qwen3_gives_the_same() {
     }
 }
 
+/// The cache has room for 1024 positions at first.
+#[test]
+fn a_cache_that_grows_keeps_what_it_holds() {
+    let small =
+        TinyModel { layers: 2, hidden: 64, feed_forward: 64, tensor_type: Some(GgmlDType::F32), ..TinyModel::qwen3() };
+    let tiny = TinyModel { context: 1200, heads: 2, kv_heads: 1, ..small };
+    let gguf = tiny.bytes();
+    let tokens = random_tokens(1100);
+    let expected = Qwen::new(&tiny).logits(&tokens);
+    let mut model = load_model(&gguf);
+    last_logits(&mut model, &tokens[..1020]);
+    for position in 1020..1030 {
+        block_on(model.reserve(position + 1)).expect("there is memory");
+        model.forward(&tokens[position..position + 1]).expect("there is room");
+        let got = block_on(model.logits(0, 1)).expect("the device computes");
+        assert_close(&format!("token {position}"), &got, &expected[position], LOGITS);
+    }
+    assert_close("a prompt", &last_logits(&mut model, &tokens), &expected[1099], LOGITS);
+
+    // The token loop, with passes under way that still use the smaller cache.
+    let (prompt, sampling) = (&tokens[..1000], Sampling::greedy());
+    let mut model = load_model(&gguf);
+    let choices = model.config.dimensions.vocabulary;
+    let start = Generator::start(&mut model, prompt, &sampling, choices, Some(60), || false);
+    let (mut generator, _) = block_on(start).expect("there is room");
+    let mut on_device = Vec::new();
+    while let Some(token) = block_on(generator.next_token()).expect("the device computes") {
+        on_device.push(token);
+    }
+    drop(generator);
+    assert_eq!(on_device, tokens_by_the_host(&mut load_model(&gguf), prompt, &sampling, choices));
+}
+
 #[test]
 fn what_the_cache_holds_is_not_computed_again() {
     let tiny = TinyModel::default();
@@ -365,6 +398,7 @@ fn tokens_by_the_host(model: &mut Model<GpuBackend>, prompt: &[u32], sampling: &
         logits.truncate(choices);
         let token = sampler.sample(&mut logits);
         tokens.push(token);
+        block_on(model.reserve(prompt.len() + tokens.len())).expect("there is memory");
         model.forward(&[token]).expect("there is room");
         logits = block_on(model.logits(0, 1)).expect("the device computes");
     }

@@ -32,7 +32,7 @@ pub struct Dimensions {
     pub head_dim: usize,
     /// Tokens in the vocabulary: rows of the embedding and the head.
     pub vocabulary: usize,
-    /// Positions that the KV cache has room for.
+    /// Positions that the KV cache may grow to.
     pub context: usize,
     /// What the root mean square norm adds to the mean square.
     pub rms_epsilon: f32,
@@ -46,7 +46,7 @@ impl Dimensions {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
 
-    /// The bytes of all layers' keys and values together, two for each number.
+    /// The bytes of all layers' keys and values together when the context is full, two for each number.
     pub fn kv_cache_bytes(&self) -> u64 {
         2 * 2 * (self.layers * self.kv_heads * self.head_dim) as u64 * self.context as u64
     }
@@ -81,7 +81,7 @@ pub struct HeadNorms<T> {
 pub trait Backend {
     /// A tensor of weights on the device; a clone is another handle to the same memory.
     type Tensor: Clone;
-    /// The keys and values of one layer, for every position.
+    /// The keys and values of one layer, for as many positions as it was given room for.
     type LayerCache;
 
     /// Makes room for a tensor.
@@ -90,8 +90,17 @@ pub trait Backend {
     /// The bytes that a tensor takes on the device.
     fn tensor_bytes(tensor: &Self::Tensor) -> u64;
 
-    /// Makes room for one layer's keys and values, `[kv_heads, context, head_dim]` each.
-    fn allocate_cache(&mut self) -> Result<Self::LayerCache>;
+    /// Makes room for one layer's keys and values, `[positions, kv_heads, head_dim]` each.
+    fn allocate_cache(&mut self, positions: usize) -> Result<Self::LayerCache>;
+
+    /// Makes room for more positions in a layer's cache, and keeps what it holds.
+    ///
+    /// # Errors
+    /// `out-of-memory`; the cache is as it was then.
+    async fn grow_cache(&mut self, cache: &mut Self::LayerCache, positions: usize) -> Result<()>;
+
+    /// Frees a cache that nothing was recorded with.
+    fn free_cache(&mut self, cache: Self::LayerCache);
 
     /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is that of an even block, and the length
     /// one of whole blocks, an even number but for the tensor's last part.

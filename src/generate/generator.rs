@@ -69,7 +69,7 @@ impl<'a, B: Backend> Generator<'a, B> {
     /// The next token; `None` when there is no room for more.
     ///
     /// # Errors
-    /// What the device reports.
+    /// `context-full` when the device has no memory for a longer conversation, and what it reports.
     pub async fn next_token(&mut self) -> Result<Option<u32>> {
         if self.remaining == 0 {
             return Ok(None);
@@ -77,6 +77,12 @@ impl<'a, B: Backend> Generator<'a, B> {
         let token = match &mut self.chooser {
             Chooser::Device { in_flight, pace } => {
                 while *in_flight < pace.tokens_ahead().min(self.remaining) {
+                    let positions = self.model.cache().position() + 1;
+                    match self.model.reserve(positions).await {
+                        // What was computed already still belongs to the answer.
+                        Err(_) if *in_flight > 0 => break,
+                        result => result?,
+                    }
                     self.model.forward_sampled()?;
                     *in_flight += 1;
                 }
@@ -89,6 +95,8 @@ impl<'a, B: Backend> Generator<'a, B> {
                 let mut logits = match logits.take() {
                     Some(logits) => logits,
                     None => {
+                        let positions = self.model.cache().position() + 1;
+                        self.model.reserve(positions).await?;
                         self.model.forward(&[*last])?;
                         self.model.logits(0, 1).await?
                     }

@@ -33,7 +33,9 @@ impl Parts {
         let make_buffers = || {
             let mut backend = GpuBackend::new(device.clone(), config.dimensions.clone())?;
             let (weights, loader) = Weights::allocate(&mut backend, &header, &config)?;
-            Ok((Model::new(config, backend, weights)?, loader))
+            let mut model = Model::new(config, backend, weights)?;
+            model.try_capacity()?;
+            Ok((model, loader))
         };
         let made = device.make_room(make_buffers).await;
         let (mut model, loader) = made.map_err(|error| memory.explain(error))?;
@@ -57,7 +59,7 @@ impl Parts {
 pub(super) struct MemoryNeed {
     weights_bytes: u64,
     kv_cache_bytes: u64,
-    /// Positions of the KV cache.
+    /// Positions of the KV cache when it is full.
     context: usize,
 }
 

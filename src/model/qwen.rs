@@ -47,6 +47,19 @@ impl<B: Backend> Model<B> {
         &mut self.backend
     }
 
+    /// Makes room in the cache for so many tokens in all, which has to be done before they are computed.
+    ///
+    /// # Errors
+    /// Those of [`KvCache::reserve`]; nothing is lost then.
+    pub async fn reserve(&mut self, tokens: usize) -> Result<()> {
+        self.cache.reserve(&mut self.backend, tokens).await
+    }
+
+    /// Fails where [`KvCache::try_capacity`] does.
+    pub fn try_capacity(&mut self) -> Result<()> {
+        self.cache.try_capacity(&mut self.backend)
+    }
+
     /// Computes `tokens` (at most [`MAX_PASS_TOKENS`]) at the end of the cache. What is wanted of them is asked for
     /// afterwards with [`logits`](Self::logits).
     ///

@@ -4,7 +4,7 @@ use qwisp::backend::gpu::operations::{AttentionDecode, rotations};
 use qwisp::backend::{Dimensions, HeadNorms};
 use qwisp::generate::Random;
 
-use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, shape};
+use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, rows_of_head, shape};
 use super::pass;
 use super::reference::attention::attention;
 use super::reference::rms_norm::rms_norm;
@@ -95,11 +95,9 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
 
     // What lies behind the positions so far is not a number: reading it would show.
     let mut cache = |bias: f32| {
-        let mut cache = vec![f32::NAN; kv_heads * context * head_dim];
-        for head in cache.chunks_mut(context * head_dim) {
-            let noise = normal(random, position * head_dim, 1.0);
-            head.iter_mut().zip(noise).for_each(|(number, noise)| *number = noise + bias);
-        }
+        let mut cache = vec![f32::NAN; context * kv_heads * head_dim];
+        let noise = normal(random, position * kv_heads * head_dim, 1.0);
+        cache.iter_mut().zip(noise).for_each(|(number, noise)| *number = noise + bias);
         pack_halves(&cache)
     };
     let caches = [cache(key_bias), cache(0.0)];
@@ -135,14 +133,12 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         let what = ["keys", "values"][i];
         // As bits, because what was not a number has to stay so.
         let after: Vec<u32> = gpu.read(&buffers[i]).iter().map(|word| word.to_bits()).collect();
-        let words = head_dim / 2;
-        let mut got = Vec::new();
-        for (before, after) in caches[i].chunks(context * words).zip(after.chunks(context * words)) {
-            let own = position * words..(position + 1) * words;
-            got.extend(unpack_halves(&after[own.clone()]));
-            let untouched = before[..own.start] == after[..own.start] && before[own.end..] == after[own.end..];
-            assert!(untouched, "{name}: other positions of {what}");
-        }
+        let words = kv_heads * head_dim / 2;
+        let own = position * words..(position + 1) * words;
+        let before = &caches[i];
+        let untouched = before[..own.start] == after[..own.start] && before[own.end..] == after[own.end..];
+        assert!(untouched, "{name}: other positions of {what}");
+        let got = unpack_halves(&after[own]);
         assert_close(&format!("{name}: {what}"), &got, &expected[i], F16);
         widen(&unpack_halves(&after))
     });
@@ -151,10 +147,9 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let mut expected = Vec::with_capacity(got.len());
     for head in 0..heads {
         let query = rotated(&widen(&qkv[head * head_dim..][..head_dim]), &query_norm);
-        let head_start = head / (heads / kv_heads) * context * head_dim;
-        let up_to_here = head_start..head_start + (position + 1) * head_dim;
-        let keys: Vec<_> = keys[up_to_here.clone()].chunks(head_dim).collect();
-        let values: Vec<_> = values[up_to_here].chunks(head_dim).collect();
+        let kv_head = head / (heads / kv_heads);
+        let keys = rows_of_head(&keys, dimensions, kv_head, position + 1);
+        let values = rows_of_head(&values, dimensions, kv_head, position + 1);
         expected.extend(attention(&query, &keys, &values));
     }
     assert_close(name, &got, &expected, tolerance);

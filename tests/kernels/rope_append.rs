@@ -91,11 +91,11 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     }
     .record(&mut gpu.recorder);
 
-    // Head after head, as in the cache.
+    // Position after position, as in the cache.
     let appended = |first_head: usize, transform: &dyn Fn(&[f64], usize) -> Vec<f64>| -> Vec<f64> {
         let head = |token: usize, head: usize| &input[token * columns + (first_head + head) * head_dim..][..head_dim];
-        (0..kv_heads)
-            .flat_map(|kv_head| (0..tokens).map(move |token| (kv_head, token)))
+        (0..tokens)
+            .flat_map(|token| (0..kv_heads).map(move |kv_head| (kv_head, token)))
             .flat_map(|(kv_head, token)| transform(&widen(head(token, kv_head)), position + token))
             .collect()
     };
@@ -103,14 +103,10 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let expected_values = appended(heads + kv_heads, &|head, _| head.to_vec());
     for (what, buffer, expected) in [("keys", keys, expected_keys), ("values", values, expected_values)] {
         let cache = unpack_halves(bytemuck::cast_slice(&gpu.read(&buffer)));
-        let mut got = Vec::new();
-        for head in cache.chunks(context * head_dim) {
-            let (before, rest) = head.split_at(position * head_dim);
-            let (here, after) = rest.split_at(tokens * head_dim);
-            got.extend_from_slice(here);
-            assert!(before.iter().chain(after).all(|&value| value == UNTOUCHED), "{name}: other positions of {what}");
-        }
-        assert_close(&format!("{name}: {what}"), &got, &expected, F16);
+        let (before, rest) = cache.split_at(position * kv_heads * head_dim);
+        let (here, after) = rest.split_at(tokens * kv_heads * head_dim);
+        assert!(before.iter().chain(after).all(|&value| value == UNTOUCHED), "{name}: other positions of {what}");
+        assert_close(&format!("{name}: {what}"), here, &expected, F16);
     }
 
     let queries =

@@ -51,9 +51,9 @@ pub struct Step {
 /// The keys and values of one layer on the GPU.
 #[derive(Debug)]
 pub struct LayerCache {
-    /// f16 `[kv_heads, context, head_dim]`.
+    /// f16 `[positions, kv_heads, head_dim]`: a longer cache begins with a shorter one.
     keys: wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`.
+    /// f16 `[positions, kv_heads, head_dim]`.
     values: wgpu::Buffer,
 }
 
@@ -251,17 +251,36 @@ impl Backend for GpuBackend {
         tensor.device_bytes()
     }
 
-    fn allocate_cache(&mut self) -> Result<LayerCache> {
-        let Dimensions { kv_heads, context, head_dim, .. } = self.dimensions;
+    fn allocate_cache(&mut self, positions: usize) -> Result<LayerCache> {
+        let Dimensions { kv_heads, head_dim, .. } = self.dimensions;
         let buffer = |label| {
             self.device().device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
-                size: (kv_heads * context * head_dim * 2) as u64,
-                usage: wgpu::BufferUsages::STORAGE,
+                size: (positions * kv_heads * head_dim * 2) as u64,
+                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })
         };
         Ok(LayerCache { keys: buffer("keys"), values: buffer("values") })
+    }
+
+    async fn grow_cache(&mut self, cache: &mut LayerCache, positions: usize) -> Result<()> {
+        let device = self.device().clone();
+        let larger = device.make_room(|| self.allocate_cache(positions)).await?;
+        self.recorder.copy(&[(&cache.keys, &larger.keys), (&cache.values, &larger.values)]);
+        // It would go on with what is freed here.
+        self.decode = None;
+        let smaller = std::mem::replace(cache, larger);
+        self.free_cache(smaller);
+        Ok(())
+    }
+
+    fn free_cache(&mut self, cache: LayerCache) {
+        for buffer in [cache.keys, cache.values] {
+            self.recorder.forget(&buffer);
+            // Passes that are under way still have it. In a browser, dropping a buffer would free nothing for a while.
+            buffer.destroy();
+        }
     }
 
     fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {

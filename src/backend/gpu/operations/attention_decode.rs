@@ -24,9 +24,9 @@ pub struct AttentionDecode<'a> {
     pub rotations: &'a wgpu::Buffer,
     /// f32 `[head_dim]` each, where the model normalises queries and keys.
     pub norms: Option<HeadNorms<&'a wgpu::Buffer>>,
-    /// f16 `[kv_heads, context, head_dim]`, written at the token's position.
+    /// f16 `[positions, kv_heads, head_dim]`, written at the token's position.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`, written at the token's position.
+    /// f16 `[positions, kv_heads, head_dim]`, written at the token's position.
     pub values: &'a wgpu::Buffer,
     /// f32 `[heads, head_dim]`, written.
     pub output: &'a wgpu::Buffer,
@@ -98,7 +98,6 @@ impl AttentionDecode<'_> {
             ("HEADS", dimensions.heads.into()),
             ("KV_HEADS", dimensions.kv_heads.into()),
             ("HEAD_DIM", dimensions.head_dim.into()),
-            ("CONTEXT", dimensions.context.into()),
             ("QUERY_SCALE", query_scale.into()),
             ("SPLIT_POSITIONS", SPLIT_POSITIONS.into()),
         ];

@@ -15,9 +15,9 @@ pub struct RopeAppend<'a> {
     pub rotations: &'a wgpu::Buffer,
     /// f32 `[head_dim]` each, where the model normalises queries and keys.
     pub norms: Option<HeadNorms<&'a wgpu::Buffer>>,
-    /// f16 `[kv_heads, context, head_dim]`, written at the tokens' positions.
+    /// f16 `[positions, kv_heads, head_dim]`, written at the tokens' positions.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`, written at the tokens' positions.
+    /// f16 `[positions, kv_heads, head_dim]`, written at the tokens' positions.
     pub values: &'a wgpu::Buffer,
     /// How many tokens.
     pub tokens: usize,
@@ -47,7 +47,6 @@ impl RopeAppend<'_> {
             ("HEADS", dimensions.heads.into()),
             ("KV_HEADS", dimensions.kv_heads.into()),
             ("HEAD_DIM", dimensions.head_dim.into()),
-            ("CONTEXT", dimensions.context.into()),
             ("QUERY_SCALE", query_scale.into()),
         ];
         if normalizes_heads {
