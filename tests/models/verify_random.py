@@ -27,7 +27,7 @@ from gguf import GGMLQuantizationType as Type
 from make_random_model import SHAPES, TYPES, write_model
 
 START_TIMEOUT_S = 120
-STEPS = 16
+STEPS = 12
 EXACT_TYPES = (Type.F32, Type.F16)
 
 TOPICS = ["the sea", "Zürich", "prime numbers", "咖啡", "a = [1, 2, 3]", "WebGPU", "rain 🌧", "an old clock"]
