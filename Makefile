@@ -38,7 +38,7 @@ verify-model: model ## Compare the engine, on Vulkan, with reference answers: MO
 	cargo run --locked --release --example verify_model -- \
 		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)")
 
-verify-random: setup-build ## Compare the engine, on Vulkan, with llama.cpp on random weights: LLAMA_SERVER=program, ONLY=, TIER=
+verify-random: ## Compare the engine, on Vulkan, with llama.cpp on random weights: LLAMA_SERVER=program, ONLY=, TIER=
 	@test -n "$(LLAMA_SERVER)" || { echo "error: LLAMA_SERVER=path of llama.cpp's program llama-server is needed" >&2; exit 1; }
 	@scripts/setup_random_models.sh
 	cargo build --locked --release --example verify_model
