@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH):$(HOME)/.cargo/bin
 # An option of `make bench` that is set, by a variable of the same name in capitals, as words for its script.
 bench_option = $(if $($(shell echo $(1) | tr a-z A-Z)),--$(1) "$($(shell echo $(1) | tr a-z A-Z))")
 
-.PHONY: help serve build test check format verify-model verify-browser bench setup-build setup-tests model clean
+.PHONY: help serve build test check format verify-model verify-random verify-browser bench setup-build setup-tests model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,15 @@ format: setup-build ## Format Rust and JavaScript
 verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=
 	cargo run --locked --release --example verify_model -- \
 		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)")
+
+verify-random: ## Compare the engine, on Vulkan, with llama.cpp on random weights: LLAMA_SERVER=program, ONLY=, TIER=
+	@test -n "$(LLAMA_SERVER)" || { echo "error: LLAMA_SERVER=path of llama.cpp's program llama-server is needed" >&2; exit 1; }
+	@scripts/setup_random_models.sh
+	cargo build --locked --release --example verify_model
+	.tools/random-models/bin/python tests/models/verify_random.py --llama-server "$(LLAMA_SERVER)" \
+		--verify-model "$$(cargo metadata --no-deps --format-version 1 | \
+		python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/examples/verify_model" \
+		$(if $(ONLY),--only "$(ONLY)") $(if $(TIER),--tier "$(TIER)")
 
 verify-browser: build setup-tests model ## Let the real model answer in a browser: BROWSER=chromium|firefox, MODEL=, GOLDEN=, TIER=
 	node scripts/verify_browser.mjs --browser "$(BROWSER)" --model "$(MODEL)" --golden "$(GOLDEN)" \

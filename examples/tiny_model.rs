@@ -3,7 +3,7 @@
 //! ```sh
 //! cargo run --example tiny_model -- --out FILE
 //! ```
-//! Further options: `--architecture NAME`, `--tensor-type TYPE` (of every matrix: `Q4_K` for instance; also types
+//! Further options: `--architecture NAME`, `--head-dim N`, `--tensor-type TYPE` (of every matrix: `Q4_K` for instance; also types
 //! that Qwisp doesn't support), `--padding-bytes N` (makes the file larger, not the model), `--seed N`.
 
 use std::error::Error;
@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--out" => out = value.into(),
             "--architecture" => model.architecture = value,
             "--tensor-type" => model.tensor_type = Some(tensor_type(&value)?),
+            "--head-dim" => model.head_dim = value.parse()?,
             "--padding-bytes" => model.padding_bytes = value.parse()?,
             "--seed" => model.seed = value.parse()?,
             _ => return Err(format!("there is no option {name}").into()),

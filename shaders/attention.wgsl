@@ -2,14 +2,14 @@
 // Grouped-query attention (Ainslie et al., 2023). A workgroup takes TOKENS consecutive tokens and a KV head, so that the
 // GROUP query heads of all of them share each load of a key and a value.
 //
-// Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64), CONTEXT (positions of the cache), TOKENS (of a workgroup).
+// Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64), TOKENS (of a workgroup).
 #import step
 #import attention_tile
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;       // [tokens, HEADS + 2 KV_HEADS, HEAD_DIM / 4], queries scaled
-@group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;      // [KV_HEADS, CONTEXT, HEAD_DIM / 8], eight f16 each
-@group(0) @binding(3) var<storage, read> values: array<u32>;          // [KV_HEADS, CONTEXT, HEAD_DIM / 2], two f16 each
+@group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;      // [positions, KV_HEADS, HEAD_DIM / 8], eight f16 each
+@group(0) @binding(3) var<storage, read> values: array<u32>;          // [positions, KV_HEADS, HEAD_DIM / 2], two f16 each
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;    // [tokens, HEADS, HEAD_DIM]
 
 const THREADS: u32 = 64u;
@@ -25,7 +25,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let kv_head = workgroup.y;
     let first_position = step.position + first_token;
     let positions = first_position + tokens;
-    let cache = kv_head * CONTEXT;
 
     for (var i = thread; i < tokens * GROUP * HEAD_QUADS; i += THREADS) {
         let row = i / HEAD_QUADS;
@@ -41,7 +40,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let tile_positions = min(TILE, positions - tile);
         if (thread < tile_positions) {
             let position = tile + thread;
-            let products = score((cache + position) * HEAD_OCTETS);
+            let products = score((position * KV_HEADS + kv_head) * HEAD_OCTETS);
             for (var quad = 0u; quad < ROW_QUADS; quad++) {
                 let row = 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
                 let visible = vec4<u32>(position) <= first_position + row / GROUP;
@@ -56,7 +55,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         for (var i = 0u; i < tile_positions; i++) {
             for (var j = 0u; j < DIMS_PER_THREAD; j++) {
                 let dim = thread * DIMS_PER_THREAD + j;
-                let value = unpack2x16float(values[(cache + tile + i) * (HEAD_DIM / 2u) + dim / 2u])[dim % 2u];
+                let value = unpack2x16float(values[((tile + i) * KV_HEADS + kv_head) * (HEAD_DIM / 2u) + dim / 2u])[dim % 2u];
                 for (var quad = 0u; quad < ROW_QUADS; quad++) {
                     weighted[quad * DIMS_PER_THREAD + j] += scores[i * ROW_QUADS + quad] * value;
                 }

@@ -1,20 +1,22 @@
-// What one token needs of attention, in one pass over its KV cache: rotates its queries and key, appends its key and
-// value, and computes output[head, :] = softmax(query · keysᵀ) values over the positions up to its own.
+// What one token needs of attention, in one pass over its KV cache: normalises its queries and key where the model does,
+// rotates them, appends its key and value, and computes output[head, :] = softmax(query · keysᵀ) values over the positions
+// up to its own.
 // Grouped-query attention (Ainslie et al., 2023). A workgroup takes a KV head and a split of SPLIT_POSITIONS positions;
 // the GROUP query heads share each load of a key and a value. Where there is more than one split, each leaves partial
 // results, which attention_reduce.wgsl merges (Dao et al., "Flash-Decoding", 2023).
 //
-// Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64, at most 256), CONTEXT (positions of the cache),
-// QUERY_SCALE (1 / sqrt(HEAD_DIM)), SPLIT_POSITIONS.
+// Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64, at most 256), QUERY_SCALE (1 / sqrt(HEAD_DIM)), SPLIT_POSITIONS;
+// EPSILON where heads are normalised.
 #import step
+#import loaded_heads
 #import rotary
 #import attention_tile
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;          // [HEADS + 2 KV_HEADS, HEAD_DIM / 4]
-@group(0) @binding(2) var<storage, read> rotations: array<vec4<f32>>;    // [CONTEXT, HEAD_DIM / 4], (cos, sin) twice each
-@group(0) @binding(3) var<storage, read_write> keys: array<vec4<u32>>;   // [KV_HEADS, CONTEXT, HEAD_DIM / 8], eight f16 each
-@group(0) @binding(4) var<storage, read_write> values: array<vec2<u32>>; // [KV_HEADS, CONTEXT, HEAD_DIM / 4], four f16 each
+@group(0) @binding(2) var<storage, read> rotations: array<vec4<f32>>;    // [positions, HEAD_DIM / 4], (cos, sin) twice each
+@group(0) @binding(3) var<storage, read_write> keys: array<vec4<u32>>;   // [positions, KV_HEADS, HEAD_DIM / 8], eight f16 each
+@group(0) @binding(4) var<storage, read_write> values: array<vec2<u32>>; // [positions, KV_HEADS, HEAD_DIM / 4], four f16 each
 @group(0) @binding(5) var<storage, read_write> output: array<f32>;       // [HEADS, HEAD_DIM], written where one split is all
 @group(0) @binding(6) var<storage, read_write> partials: array<f32>;     // [splits, HEADS, HEAD_DIM + 2], otherwise
 
@@ -27,12 +29,13 @@ const HALF_QUADS: u32 = HEAD_DIM / 8u;
 const POSITION_LANES: u32 = THREADS / HEAD_QUADS;
 const SHARED_LANES: u32 = (POSITION_LANES + 1u) / 2u;
 
-// Rotates the query heads of the group into workgroup memory.
+// Brings the query heads of the group into workgroup memory, rotated.
 fn load_queries(kv_head: u32, thread: u32) {
     for (var i = thread; i < GROUP * HALF_QUADS; i += THREADS) {
         let head = i / HALF_QUADS;
         let quad = i % HALF_QUADS;
-        let rotated = rotate((kv_head * GROUP + head) * HEAD_QUADS, quad, step.position);
+        let query = load_query((kv_head * GROUP + head) * HEAD_QUADS, quad);
+        let rotated = rotate(query, quad, step.position);
         queries[query_index(head, quad)] = rotated.low * QUERY_SCALE;
         queries[query_index(head, quad + HALF_QUADS)] = rotated.high * QUERY_SCALE;
     }
@@ -42,10 +45,10 @@ fn load_queries(kv_head: u32, thread: u32) {
 fn append(kv_head: u32, thread: u32) {
     let key = (HEADS + kv_head) * HEAD_QUADS;
     let value = (HEADS + KV_HEADS + kv_head) * HEAD_QUADS;
-    let cache = kv_head * CONTEXT + step.position;
+    let cache = step.position * KV_HEADS + kv_head;
     if (thread < HEAD_OCTETS / 2u) {
-        let first = rotate(key, 2u * thread, step.position);
-        let second = rotate(key, 2u * thread + 1u, step.position);
+        let first = rotate(load_key(key, 2u * thread), 2u * thread, step.position);
+        let second = rotate(load_key(key, 2u * thread + 1u), 2u * thread + 1u, step.position);
         let octet = cache * HEAD_OCTETS + thread;
         keys[octet] = vec4<u32>(pack(first.low), pack(second.low));
         keys[octet + HEAD_OCTETS / 2u] = vec4<u32>(pack(first.high), pack(second.high));
@@ -66,7 +69,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let split = workgroup.y;
     let first = split * SPLIT_POSITIONS;
     let positions = clamp(step.position + 1u, first, first + SPLIT_POSITIONS) - first;
-    let cache = kv_head * CONTEXT + first;
 
     load_queries(kv_head, thread);
     if (step.position / SPLIT_POSITIONS == split) {
@@ -76,7 +78,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     workgroupBarrier();
 
     for (var i = thread; i < positions; i += THREADS) {
-        let products = score((cache + i) * HEAD_OCTETS);
+        let products = score(((first + i) * KV_HEADS + kv_head) * HEAD_OCTETS);
         for (var quad = 0u; quad < ROW_QUADS; quad++) {
             scores[i * ROW_QUADS + quad] = products[quad];
         }
@@ -88,7 +90,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var weighted = array<vec4<f32>, 4u * ROW_QUADS>();
     if (position_lane < POSITION_LANES) {
         for (var i = position_lane; i < positions; i += POSITION_LANES) {
-            let value = unpack(values[(cache + i) * HEAD_QUADS + column]);
+            let value = unpack(values[((first + i) * KV_HEADS + kv_head) * HEAD_QUADS + column]);
             for (var quad = 0u; quad < ROW_QUADS; quad++) {
                 let weights = scores[i * ROW_QUADS + quad];
                 weighted[4u * quad] += weights * value.x;

@@ -52,6 +52,11 @@ fn tiny_file() -> GgufFile {
     TinyModel::smallest().file()
 }
 
+/// The smallest Qwen3.
+fn tiny_qwen3_file() -> GgufFile {
+    TinyModel { architecture: "qwen3".to_string(), ..TinyModel::smallest() }.file()
+}
+
 /// Where the tensors' data begins.
 fn head_bytes(bytes: &[u8]) -> usize {
     first_tensor(bytes).bytes.start as usize
@@ -193,6 +198,49 @@ fn a_model_that_is_not_supported_is_told_from_a_bad_file() {
         edit(&mut file);
         assert_refused(&device, name, &file.bytes(), ErrorKind::UnsupportedModel, part);
     }
+    assert_usable(&device);
+}
+
+/// Also what is written in a layer but would not be computed is refused: the answers would be others.
+#[test]
+fn a_qwen3_has_norms_and_a_qwen2_has_none() {
+    use ErrorKind::{BadFile, UnsupportedModel};
+    let f32 = GgmlDType::F32;
+    let without = |file: &mut GgufFile, name: &str| file.tensors.retain(|(tensor, _)| tensor != name);
+    let mut cases = Vec::new();
+    for name in ["blk.0.attn_q_norm.weight", "blk.0.attn_k_norm.weight"] {
+        let mut file = tiny_qwen3_file();
+        without(&mut file, name);
+        cases.push((file, BadFile, name));
+        for (shape, tensor_type, kind) in [
+            (&[32][..], f32, BadFile),
+            (&[128], f32, BadFile),
+            (&[2, 64], f32, BadFile),
+            (&[64], GgmlDType::F16, UnsupportedModel),
+        ] {
+            let mut file = tiny_qwen3_file();
+            set_tensor(&mut file, name, shape, tensor_type);
+            cases.push((file, kind, name));
+        }
+        let mut file = tiny_file();
+        let norm = tiny_qwen3_file().tensors.into_iter().find(|(tensor, _)| tensor == name);
+        file.tensors.extend(norm);
+        cases.push((file, UnsupportedModel, name));
+    }
+    for (key, value) in [("attention.value_length", 128), ("rope.dimension_count", 32)] {
+        let mut file = tiny_qwen3_file();
+        set(&mut file, &format!("qwen3.{key}"), Value::U32(value));
+        cases.push((file, UnsupportedModel, key));
+    }
+    let mut file = tiny_qwen3_file();
+    set(&mut file, "general.architecture", text("qwen3moe"));
+    cases.push((file, UnsupportedModel, "\"qwen3moe\""));
+
+    let device = open_device();
+    for (file, kind, part) in cases {
+        assert_refused(&device, part, &file.bytes(), kind, part);
+    }
+    load_file(&device, &tiny_qwen3_file().bytes()).expect("a good file loads");
     assert_usable(&device);
 }
 

@@ -10,7 +10,7 @@ use qwisp::engine::{BatchItem, ChatOptions, Engine, FinishReason, Reply};
 use qwisp::generate::{Random, Sampling, prefill};
 use qwisp::text::{Message, Piece, Role};
 
-use self::reference::qwen2::Qwen2;
+use self::reference::qwen::Qwen;
 use self::support::closeness::assert_close;
 use self::support::gpu::open_tiers;
 use self::support::loading::{load_engine, load_model_on};
@@ -48,7 +48,7 @@ fn alone(engine: &mut Engine<GpuBackend>, item: &BatchItem) -> qwisp::Result<Rep
 #[test]
 fn a_pass_over_several_conversations_gives_each_the_logits_of_the_reference() {
     let tiny = TinyModel::default();
-    let (gguf, reference) = (tiny.bytes(), Qwen2::new(&tiny));
+    let (gguf, reference) = (tiny.bytes(), Qwen::new(&tiny));
     let mut random = Random::new(9);
     let mut tokens = |count: usize| (0..count).map(|_| random.next_u32() % 256).collect::<Vec<u32>>();
     let conversations: Vec<Vec<u32>> = [3, 8, 1, 5, 300, 7, 2, 4].map(|length| tokens(length + 4)).into();
@@ -59,7 +59,7 @@ fn a_pass_over_several_conversations_gives_each_the_logits_of_the_reference() {
         let mut caches: Vec<_> = conversations
             .iter()
             .map(|tokens| {
-                let mut cache = model.allocate_cache(320).expect("there is room");
+                let mut cache = block_on(model.allocate_cache(320)).expect("there is room");
                 model.exchange_cache(&mut cache);
                 // Passes of 8 tokens are in f32 on every tier.
                 for pass in tokens[..tokens.len() - 4].chunks(8) {

@@ -114,7 +114,7 @@ fn what_an_aborted_answer_computed_is_used_again() {
     let whole = answer(&mut fresh, &messages);
     for tokens_before in [0, 3] {
         let shown = Cell::new(0);
-        let on_text = |_: &str| shown.set(shown.get() + 1);
+        let on_text = |_: &qwisp::text::Piece| shown.set(shown.get() + 1);
         let aborted = || shown.get() == tokens_before;
         let reply = block_on(engine.chat(&messages, &options(), &Sampling::greedy(), on_text, aborted));
         assert_eq!(reply.expect("an aborted answer is an answer").finish_reason, FinishReason::Abort);
@@ -125,7 +125,7 @@ fn what_an_aborted_answer_computed_is_used_again() {
     }
     // On with what the aborted answer said.
     let shown = Cell::new(0);
-    let on_text = |_: &str| shown.set(shown.get() + 1);
+    let on_text = |_: &qwisp::text::Piece| shown.set(shown.get() + 1);
     let reply = block_on(engine.chat(&messages, &options(), &Sampling::greedy(), on_text, || shown.get() == 5));
     let said = reply.expect("an aborted answer is an answer").text;
     assert!(whole.text.starts_with(&said));

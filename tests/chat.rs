@@ -11,7 +11,7 @@ use qwisp::engine::{ChatOptions, Engine, FinishReason, MAX_SCORE_TOP_K, Reply};
 use qwisp::generate::{Sampling, log_probabilities};
 use qwisp::text::{Message, Piece, Role};
 
-use self::reference::qwen2::Qwen2;
+use self::reference::qwen::Qwen;
 use self::support::loading::load_engine;
 use self::support::tiny_model::TinyModel;
 
@@ -209,7 +209,7 @@ fn scores_are_the_log_softmax_of_the_reference() {
     let text = "hello there, in the end: ".repeat(8);
     let ids = engine.tokenizer().encode(&text, false).expect("text has tokens");
     assert!(ids.len() > 64 + 8, "more than one pass, and than the logits that are read at once");
-    let logits = Qwen2::new(&tiny).logits(&ids);
+    let logits = Qwen::new(&tiny).logits(&ids);
     let reference: Vec<Vec<f64>> = logits.iter().map(|logits| log_softmax(logits)).collect();
     for (from, top_k) in [(2, 0), (1, 3), (70, 1), (ids.len() - 1, 5), (5, 1000)] {
         let scores = block_on(engine.score(&ids, from, top_k, || false)).expect("the engine scores");

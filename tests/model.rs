@@ -11,7 +11,7 @@ use qwisp::generate::{Generator, Random, Sampler, Sampling, prefill};
 use qwisp::gguf::Header;
 use qwisp::model::Model;
 
-use self::reference::qwen2::Qwen2;
+use self::reference::qwen::Qwen;
 use self::support::closeness::{assert_close, widen};
 use self::support::gpu::{open_device, open_tiers};
 use self::support::loading::{load_model, load_model_on, load_parts};
@@ -74,11 +74,16 @@ fn logits_are_those_of_the_reference_whatever_the_shape() {
         ("heads of 128 dimensions", TinyModel { heads: 2, kv_heads: 1, head_dim: 128, ..base.clone() }),
         ("one layer, one head", TinyModel::smallest()),
         ("wider heads than the residual stream", TinyModel { heads: 8, kv_heads: 4, ..base }),
+        ("Qwen3", TinyModel::qwen3()),
+        ("Qwen3 with the heads of the real ones", TinyModel { heads: 16, kv_heads: 8, ..TinyModel::qwen3() }),
+        ("Qwen3 with heads of 64 dimensions", TinyModel { head_dim: 64, ..TinyModel::qwen3() }),
+        ("Qwen3 with a head of its own", TinyModel { tied_head: false, ..TinyModel::qwen3() }),
+        ("Qwen3 in F16", TinyModel { tensor_type: Some(GgmlDType::F16), ..TinyModel::qwen3() }),
     ];
     let tokens = random_tokens(40);
     for (name, tiny) in cases {
         let mut model = load_model(&tiny.bytes());
-        let expected = Qwen2::new(&tiny).logits(&tokens);
+        let expected = Qwen::new(&tiny).logits(&tokens);
         model.forward(&tokens).expect("there is room");
         for (index, expected) in expected.chunks(MAX_LOGIT_ROWS).enumerate() {
             let got = block_on(model.logits(index * MAX_LOGIT_ROWS, expected.len())).expect("the device computes");
@@ -96,10 +101,11 @@ fn logits_are_those_of_the_reference_on_every_tier() {
             "a width of 448",
             TinyModel { heads: 7, kv_heads: 1, hidden: 448, tensor_type: Some(GgmlDType::Q5_0), ..base },
         ),
+        ("Qwen3", TinyModel::qwen3()),
     ];
     let tokens = random_tokens(40);
     for (name, tiny) in cases {
-        let (gguf, expected) = (tiny.bytes(), Qwen2::new(&tiny).logits(&tokens));
+        let (gguf, expected) = (tiny.bytes(), Qwen::new(&tiny).logits(&tokens));
         for device in open_tiers() {
             let (case, tolerance) = (format!("{name}, {}", device.tier.name()), logits_tolerance(device.tier));
             // A prompt in one pass, then token by token.
@@ -119,7 +125,7 @@ fn logits_are_those_of_the_reference_on_every_tier() {
 fn passes_of_many_tokens_and_of_one_give_the_same() {
     let tiny = TinyModel::default();
     let tokens = random_tokens(LONG);
-    let expected = Qwen2::new(&tiny).logits(&tokens);
+    let expected = Qwen::new(&tiny).logits(&tokens);
 
     let mut by_passes = load_model(&tiny.bytes());
     let last = last_logits(&mut by_passes, &tokens);
@@ -131,6 +137,58 @@ fn passes_of_many_tokens_and_of_one_give_the_same() {
         let got = block_on(one_by_one.logits(0, 1)).expect("the device computes");
         assert_close(&format!("one by one, token {position}"), &got, &expected[position], LOGITS);
     }
+}
+
+/// Beyond 256 positions, the cache of a single token is split.
+#[test]
+fn a_long_context_of_qwen3_gives_the_same() {
+    let tiny =
+        TinyModel { layers: 1, hidden: 64, feed_forward: 64, tensor_type: Some(GgmlDType::F32), ..TinyModel::qwen3() };
+    let tokens = random_tokens(520);
+    let expected = Qwen::new(&tiny).logits(&tokens);
+    let mut model = load_model(&TinyModel { context: 600, ..tiny }.bytes());
+    for prompt in [253, 510] {
+        let got = last_logits(&mut model, &tokens[..prompt]);
+        assert_close(&format!("a prompt of {prompt}"), &got, &expected[prompt - 1], LOGITS);
+        for position in prompt..prompt + 6 {
+            model.forward(&tokens[position..position + 1]).expect("there is room");
+            let got = block_on(model.logits(0, 1)).expect("the device computes");
+            assert_close(&format!("token {position}"), &got, &expected[position], LOGITS);
+        }
+    }
+}
+
+/// The cache has room for 1024 positions at first.
+#[test]
+fn a_cache_that_grows_keeps_what_it_holds() {
+    let small =
+        TinyModel { layers: 2, hidden: 64, feed_forward: 64, tensor_type: Some(GgmlDType::F32), ..TinyModel::qwen3() };
+    let tiny = TinyModel { context: 1200, heads: 2, kv_heads: 1, ..small };
+    let gguf = tiny.bytes();
+    let tokens = random_tokens(1100);
+    let expected = Qwen::new(&tiny).logits(&tokens);
+    let mut model = load_model(&gguf);
+    last_logits(&mut model, &tokens[..1020]);
+    for position in 1020..1030 {
+        block_on(model.reserve(position + 1)).expect("there is memory");
+        model.forward(&tokens[position..position + 1]).expect("there is room");
+        let got = block_on(model.logits(0, 1)).expect("the device computes");
+        assert_close(&format!("token {position}"), &got, &expected[position], LOGITS);
+    }
+    assert_close("a prompt", &last_logits(&mut model, &tokens), &expected[1099], LOGITS);
+
+    // The token loop, with passes under way that still use the smaller cache.
+    let (prompt, sampling) = (&tokens[..1000], Sampling::greedy());
+    let mut model = load_model(&gguf);
+    let choices = model.config.dimensions.vocabulary;
+    let start = Generator::start(&mut model, prompt, &sampling, choices, Some(60), || false);
+    let (mut generator, _) = block_on(start).expect("there is room");
+    let mut on_device = Vec::new();
+    while let Some(token) = block_on(generator.next_token()).expect("the device computes") {
+        on_device.push(token);
+    }
+    drop(generator);
+    assert_eq!(on_device, tokens_by_the_host(&mut load_model(&gguf), prompt, &sampling, choices));
 }
 
 #[test]
@@ -174,7 +232,7 @@ fn a_full_cache_is_an_error_and_the_model_goes_on() {
     let error = model.forward(&tokens[64..65]).expect_err("there is no room for one more");
     assert_eq!(error.kind(), ErrorKind::ContextFull);
     let got = last_logits(&mut model, &tokens[..20]);
-    assert_close("afterwards", &got, &Qwen2::new(&tiny).logits(&tokens[..20])[19], LOGITS);
+    assert_close("afterwards", &got, &Qwen::new(&tiny).logits(&tokens[..20])[19], LOGITS);
 }
 
 #[test]
@@ -234,7 +292,11 @@ fn a_head_in_shards_gives_the_same_logits() {
 /// What a token costs besides its arithmetic: exact on any machine.
 #[test]
 fn a_decoded_token_is_one_short_pass_and_needs_nothing_from_the_host() {
-    let tiny = TinyModel::default();
+    check_decoded_token(&TinyModel::default());
+    check_decoded_token(&TinyModel::qwen3());
+}
+
+fn check_decoded_token(tiny: &TinyModel) {
     let gguf = tiny.bytes();
     let layers = tiny.layers as u64;
     let header = Header::parse(&gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
@@ -242,9 +304,14 @@ fn a_decoded_token_is_one_short_pass_and_needs_nothing_from_the_host() {
         .tensors
         .iter()
         .filter(|tensor| tensor.rows > 1)
-        .map(|tensor| match tensor.name.as_str() {
-            "token_embd.weight" => tensor.tensor_type.row_bytes(tensor.columns),
-            _ => Tensor::bytes(tensor.tensor_type, tensor.rows, tensor.columns),
+        .map(|tensor| {
+            let row_bytes = tensor.tensor_type.row_bytes(tensor.columns);
+            let bytes = Tensor::bytes(tensor.tensor_type, tensor.rows, tensor.columns);
+            match tensor.name.as_str() {
+                "token_embd.weight" if tiny.tied_head => row_bytes + bytes,
+                "token_embd.weight" => row_bytes,
+                _ => bytes,
+            }
         })
         .sum();
 
@@ -283,8 +350,8 @@ fn a_decoded_token_is_one_short_pass_and_needs_nothing_from_the_host() {
             bind_groups_created: 0,
             weight_bytes_read: token_weight_bytes * tokens,
         };
-        assert_eq!(counters, expected, "{name}");
-        assert!(tokens > 0, "{name}");
+        assert_eq!(counters, expected, "{}, {name}", tiny.architecture);
+        assert!(tokens > 0, "{}, {name}", tiny.architecture);
     }
 }
 
@@ -331,6 +398,7 @@ fn tokens_by_the_host(model: &mut Model<GpuBackend>, prompt: &[u32], sampling: &
         logits.truncate(choices);
         let token = sampler.sample(&mut logits);
         tokens.push(token);
+        block_on(model.reserve(prompt.len() + tokens.len())).expect("there is memory");
         model.forward(&[token]).expect("there is room");
         logits = block_on(model.logits(0, 1)).expect("the device computes");
     }

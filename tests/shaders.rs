@@ -35,12 +35,14 @@ const TIERS: [(Tier, Capabilities); 4] = [
 ];
 
 /// The shapes of real models, and of a tiny one: layers and context are of no consequence for a kernel's text.
-const MODELS: [(&str, [usize; 5]); 5] = [
+const MODELS: [(&str, [usize; 5]); 7] = [
     // hidden, feed-forward, heads, KV heads, dimensions of a head
     ("Qwen2.5-0.5B", [896, 4864, 14, 2, 64]),
     ("Qwen2.5-1.5B", [1536, 8960, 12, 2, 128]),
     ("Qwen2.5-3B", [2048, 11008, 16, 2, 128]),
     ("Qwen2.5-7B", [3584, 18944, 28, 4, 128]),
+    ("Qwen3-0.6B", [1024, 3072, 16, 8, 128]),
+    ("Qwen3-1.7B", [2048, 6144, 16, 8, 128]),
     ("tiny", [64, 64, 1, 1, 64]),
 ];
 const VOCABULARY: usize = 151_936;
@@ -65,13 +67,15 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
     let &Dimensions { hidden, feed_forward, heads, head_dim, vocabulary, .. } = dimensions;
     let mut variants = vec![
         Attention::variant(dimensions),
-        AttentionDecode::variant(dimensions),
+        AttentionDecode::variant(dimensions, false),
+        AttentionDecode::variant(dimensions, true),
         AttentionReduce::variant(dimensions),
         Quantize::variant(hidden),
         Quantize::variant(feed_forward),
         Copy::variant(1 << 22),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
-        RopeAppend::variant(dimensions),
+        RopeAppend::variant(dimensions, false),
+        RopeAppend::variant(dimensions, true),
         Sample::variant(),
         SiluMul::variant(feed_forward),
     ];
@@ -180,7 +184,7 @@ fn the_largest_groups_of_query_heads_fit() {
     type Kernel = (fn(usize) -> usize, fn(&Dimensions) -> Variant);
     let kernels: [Kernel; 2] = [
         (Attention::max_group, Attention::variant), //
-        (AttentionDecode::max_group, AttentionDecode::variant),
+        (AttentionDecode::max_group, |dimensions| AttentionDecode::variant(dimensions, true)),
     ];
     for (max_group, variant) in kernels {
         for head_dim in [64, 128, 256] {

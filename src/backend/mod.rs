@@ -35,7 +35,7 @@ pub struct Dimensions {
     pub head_dim: usize,
     /// Tokens in the vocabulary: rows of the embedding and the head.
     pub vocabulary: usize,
-    /// Positions that the KV cache has room for.
+    /// Positions that the KV cache may grow to.
     pub context: usize,
     /// What the root mean square norm adds to the mean square.
     pub rms_epsilon: f32,
@@ -49,7 +49,7 @@ impl Dimensions {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
 
-    /// The bytes of all layers' keys and values together, two for each number.
+    /// The bytes of all layers' keys and values together when the context is full, two for each number.
     pub fn kv_cache_bytes(&self) -> u64 {
         2 * 2 * (self.layers * self.kv_heads * self.head_dim) as u64 * self.context as u64
     }
@@ -64,6 +64,15 @@ pub struct Projection<T> {
     pub bias: Option<T>,
 }
 
+/// The norms of queries and keys: weights of `[head_dim]` each, the same for every head.
+#[derive(Debug, Clone, Copy)]
+pub struct HeadNorms<T> {
+    /// For the query heads.
+    pub query: T,
+    /// For the key heads.
+    pub key: T,
+}
+
 /// A device that holds weights and runs the operations of a forward pass.
 ///
 /// A pass starts with [`begin`](Self::begin) and [`embed`](Self::embed), goes through the layers, and ends with
@@ -75,7 +84,7 @@ pub struct Projection<T> {
 pub trait Backend {
     /// A tensor of weights on the device; a clone is another handle to the same memory.
     type Tensor: Clone;
-    /// The keys and values of one layer, for every position.
+    /// The keys and values of one layer, for as many positions as it was given room for.
     type LayerCache;
 
     /// Makes room for a tensor.
@@ -84,11 +93,16 @@ pub trait Backend {
     /// The bytes that a tensor takes on the device.
     fn tensor_bytes(tensor: &Self::Tensor) -> u64;
 
-    /// Makes room for one layer's keys and values, `[kv_heads, context, head_dim]` each; `context` is at most that of the
-    /// model.
-    fn allocate_cache(&mut self, context: usize) -> Result<Self::LayerCache>;
+    /// Makes room for one layer's keys and values, `[positions, kv_heads, head_dim]` each.
+    fn allocate_cache(&mut self, positions: usize) -> Result<Self::LayerCache>;
 
-    /// Frees what [`allocate_cache`](Self::allocate_cache) made room for.
+    /// Makes room for more positions in a layer's cache, and keeps what it holds.
+    ///
+    /// # Errors
+    /// `out-of-memory`; the cache is as it was then.
+    async fn grow_cache(&mut self, cache: &mut Self::LayerCache, positions: usize) -> Result<()>;
+
+    /// Frees a layer's cache.
     fn free_cache(&mut self, cache: Self::LayerCache);
 
     /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is that of an even block, and the length
@@ -127,11 +141,12 @@ pub trait Backend {
     /// Normalises the residual by `norm` and projects it to queries, keys and values.
     fn query_key_value(&mut self, norm: &Self::Tensor, projections: [&Projection<Self::Tensor>; 3]);
 
-    /// Rotates queries and keys, appends keys and values to `cache`, and attends over every position so far.
-    fn attention(&mut self, cache: &Self::LayerCache);
+    /// Normalises queries and keys head by head where there are `norms`, rotates them, appends keys and values to `cache`,
+    /// and attends over every position so far.
+    fn attention(&mut self, norms: Option<&HeadNorms<Self::Tensor>>, cache: &Self::LayerCache);
 
     /// The same for a pass over several conversations: each row has a cache of its own.
-    fn attention_batch(&mut self, caches: &[&Self::LayerCache]);
+    fn attention_batch(&mut self, norms: Option<&HeadNorms<Self::Tensor>>, caches: &[&Self::LayerCache]);
 
     /// residual += weight · attention.
     fn attention_output(&mut self, weight: &Self::Tensor);

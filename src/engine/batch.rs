@@ -16,10 +16,6 @@ use crate::text::{Message, Piece};
 /// The most tokens of an answer in a batch where none are given: room for them is set aside before.
 pub const BATCH_MAX_TOKENS: usize = 512;
 
-/// The fewest positions of a conversation's KV cache. Its kernels are compiled for its size, so there are few sizes: the
-/// powers of two from here on, and the context itself.
-const MIN_CAPACITY: usize = 256;
-
 /// A conversation of a batch, and how it is to be answered.
 #[derive(Debug, Clone)]
 pub struct BatchItem {
@@ -84,7 +80,7 @@ impl<B: Backend> Engine<B> {
             prefill: Counters::default(),
             on_piece,
         };
-        let mut capacity = MIN_CAPACITY;
+        let mut capacity = 0;
         for (index, item) in items.iter().enumerate() {
             match self.batch_entry(index, item) {
                 Ok(entry) => {
@@ -94,11 +90,10 @@ impl<B: Backend> Engine<B> {
                 Err(error) => batch.replies[index] = Some(Err(error)),
             }
         }
-        let capacity = capacity.next_power_of_two().min(self.model.config.dimensions.context);
 
         let mut outcome = Ok(());
         for _ in 0..batch.waiting.len().min(MAX_BATCH) {
-            match self.model.allocate_cache(capacity) {
+            match self.model.allocate_cache(capacity).await {
                 Ok(cache) => batch.free.push(cache),
                 Err(error) => outcome = Err(error),
             }

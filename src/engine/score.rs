@@ -76,6 +76,7 @@ impl<B: Backend> Engine<B> {
         }
         self.model.cache().truncate(first);
 
+        self.model.reserve(ids.len() - 1).await?;
         let mut scores = Vec::with_capacity(ids.len() - from);
         let mut position = first;
         for pass in ids[first..ids.len() - 1].chunks(MAX_PASS_TOKENS) {

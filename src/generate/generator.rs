@@ -68,7 +68,7 @@ impl<'a, B: Backend> Generator<'a, B> {
     /// The next token; `None` when there is no room for more.
     ///
     /// # Errors
-    /// What the device reports.
+    /// `context-full` when the device has no memory for a longer conversation, and what it reports.
     pub async fn next_token(&mut self) -> Result<Option<u32>> {
         self.next_token_except(&[]).await
     }
@@ -86,6 +86,12 @@ impl<'a, B: Backend> Generator<'a, B> {
             Chooser::Device { in_flight, pace } => {
                 debug_assert!(banned.is_empty(), "the device bans no token");
                 while *in_flight < pace.tokens_ahead().min(self.remaining) {
+                    let positions = self.model.cache().position() + 1;
+                    match self.model.reserve(positions).await {
+                        // What was computed already still belongs to the answer.
+                        Err(_) if *in_flight > 0 => break,
+                        result => result?,
+                    }
                     self.model.forward_sampled()?;
                     *in_flight += 1;
                 }
@@ -98,6 +104,8 @@ impl<'a, B: Backend> Generator<'a, B> {
                 let mut logits = match logits.take() {
                     Some(logits) => logits,
                     None => {
+                        let positions = self.model.cache().position() + 1;
+                        self.model.reserve(positions).await?;
                         self.model.forward(&[*last])?;
                         self.model.logits(0, 1).await?
                     }

@@ -17,7 +17,7 @@ pub struct Prefilled {
 /// passes. Afterwards what follows the last token can be asked for.
 ///
 /// # Errors
-/// `context-full` before anything is changed, `invalid-argument` for no tokens or one outside the vocabulary,
+/// `context-full` before anything is computed, `invalid-argument` for no tokens or one outside the vocabulary,
 /// `aborted` between passes, and what the device reports.
 pub async fn prefill<B: Backend>(
     model: &mut Model<B>,
@@ -43,6 +43,7 @@ pub async fn prefill<B: Backend>(
     let cached = model.cache().common_prefix(tokens).min(tokens.len() - 1);
     model.cache().truncate(cached);
     let new_tokens = &tokens[cached..];
+    model.reserve(tokens.len()).await?;
     let mut last_row = 0;
     for pass in passes(new_tokens) {
         if aborted() {

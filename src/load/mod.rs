@@ -146,7 +146,7 @@ async fn load_records(
                 // Parsing costs time, so it is tried at every doubling only.
                 let try_now = (loaded_bytes / RECORD_BYTES as u64).is_power_of_two() || loaded_bytes == total_bytes;
                 if try_now && let Some(header) = Header::parse(&head, total_bytes)? {
-                    let mut new_parts = Parts::build(device.clone(), header, options)?;
+                    let mut new_parts = Parts::build(device.clone(), header, options).await?;
                     new_parts.feed(&head);
                     for record in head.chunks(RECORD_BYTES) {
                         records.keep(record).await;
@@ -159,7 +159,7 @@ async fn load_records(
         if let Some(parts) = &mut parts
             && loaded_bytes - waited_bytes >= UPLOAD_WINDOW_BYTES
         {
-            parts.model.backend_mut().wait().await?;
+            parts.wait().await?;
             waited_bytes = loaded_bytes;
         }
         report(phase, loaded_bytes)?;
@@ -177,7 +177,7 @@ async fn load_records(
     parts.model.backend_mut().finish_uploads();
     report(Phase::Compile, loaded_bytes)?;
     let weights_bytes = parts.loader.device_bytes::<GpuBackend>();
-    parts.model.backend_mut().wait().await?;
+    parts.wait().await?;
     report(Phase::Ready, loaded_bytes)?;
     Ok(Loaded {
         engine: Engine::new(parts.model, parts.tokenizer, parts.template, parts.stop_tokens),

@@ -3,9 +3,10 @@
 use super::LoadOptions;
 use crate::backend::gpu::GpuBackend;
 use crate::backend::gpu::device::Device;
+use crate::backend::gpu::tensor::Tensor;
 use crate::backend::{Backend, Dimensions};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gguf::{Header, Metadata};
+use crate::gguf::{Header, Metadata, TensorInfo};
 use crate::model::{Config, Model, Weights, WeightsLoader};
 use crate::text::{ChatTemplate, Tokenizer, Vocabulary};
 
@@ -16,26 +17,72 @@ pub(super) struct Parts {
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
     pub(super) stop_tokens: Vec<u32>,
+    memory: MemoryNeed,
 }
 
 impl Parts {
     /// Builds everything but the weights' contents, and starts compiling the kernels: they will be ready before the weights.
     ///
     /// # Errors
-    /// `unsupported-model` or `bad-file` for what the head says, `invalid-argument` for a context out of range.
-    pub(super) fn build(device: Device, mut header: Header, options: &LoadOptions) -> Result<Self> {
+    /// `unsupported-model` or `bad-file` for what the head says, `invalid-argument` for a context out of range,
+    /// `out-of-memory` when the device has no room for weights and KV cache: nothing more of the file is needed to know.
+    pub(super) async fn build(device: Device, mut header: Header, options: &LoadOptions) -> Result<Self> {
         let config = Config::from_header(&header, options.context_length)?;
         let (tokenizer, template, stop_tokens) = text_parts(&mut header.metadata, &config.dimensions)?;
-        let mut backend = GpuBackend::new(device, config.dimensions.clone())?;
-        let (weights, loader) = Weights::allocate(&mut backend, &header, &config.dimensions)?;
-        let mut model = Model::new(config, backend, weights)?;
+        let memory = MemoryNeed::new(&header, &config.dimensions);
+        let make_buffers = || {
+            let mut backend = GpuBackend::new(device.clone(), config.dimensions.clone())?;
+            let (weights, loader) = Weights::allocate(&mut backend, &header, &config)?;
+            let mut model = Model::new(config, backend, weights)?;
+            model.try_capacity()?;
+            Ok((model, loader))
+        };
+        let made = device.make_room(make_buffers).await;
+        let (mut model, loader) = made.map_err(|error| memory.explain(error))?;
         model.compile();
-        Ok(Self { model, loader, tokenizer, template, stop_tokens })
+        Ok(Self { model, loader, tokenizer, template, stop_tokens, memory })
     }
 
     /// Takes the next bytes of the file, from its very first on.
     pub(super) fn feed(&mut self, bytes: &[u8]) {
         self.loader.feed(self.model.backend_mut(), bytes);
+    }
+
+    /// Waits until the device has everything that it was given so far.
+    pub(super) async fn wait(&mut self) -> Result<()> {
+        self.model.backend_mut().wait().await.map_err(|error| self.memory.explain(error))
+    }
+}
+
+/// What a model needs of a device's memory, activations not counted: they are few.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct MemoryNeed {
+    weights_bytes: u64,
+    kv_cache_bytes: u64,
+    /// Positions of the KV cache when it is full.
+    context: usize,
+}
+
+impl MemoryNeed {
+    fn new(header: &Header, dimensions: &Dimensions) -> Self {
+        let bytes = |tensor: &TensorInfo| Tensor::bytes(tensor.tensor_type, tensor.rows, tensor.columns);
+        Self {
+            weights_bytes: header.tensors.iter().map(bytes).sum(),
+            kv_cache_bytes: dimensions.kv_cache_bytes(),
+            context: dimensions.context,
+        }
+    }
+
+    /// Says of an `out-of-memory` error how much it was that found no room.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        if error.kind() != ErrorKind::OutOfMemory {
+            return error;
+        }
+        let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+        let (weights, cache) = (megabytes(self.weights_bytes), megabytes(self.kv_cache_bytes));
+        Error::new(ErrorKind::OutOfMemory, "the device has no room for this model")
+            .got(format!("{weights} MB of weights and {cache} MB of keys and values for {} tokens", self.context))
+            .expected("less: a smaller model, or a smaller context length")
     }
 }
 

@@ -8,9 +8,16 @@ impl<B: Backend> Model<B> {
     /// Room for another conversation of at most `capacity` tokens, which is at most the context.
     ///
     /// # Errors
-    /// Those of the backend. That the device has no room may show only when it is waited for.
-    pub fn allocate_cache(&mut self, capacity: usize) -> Result<KvCache<B>> {
-        KvCache::allocate(&mut self.backend, self.config.dimensions.layers, capacity)
+    /// Those of [`KvCache::reserve`].
+    pub async fn allocate_cache(&mut self, capacity: usize) -> Result<KvCache<B>> {
+        let mut cache = KvCache::allocate(&mut self.backend, self.config.dimensions.layers, capacity)?;
+        match cache.reserve(&mut self.backend, capacity).await {
+            Ok(()) => Ok(cache),
+            Err(error) => {
+                self.free_cache(cache);
+                Err(error)
+            }
+        }
     }
 
     /// Frees such room.
@@ -38,9 +45,9 @@ impl<B: Backend> Model<B> {
         }
         let Self { backend, weights, .. } = self;
         backend.begin_batch(tokens, &positions);
-        Self::layers(backend, weights, |backend, layer| {
+        Self::layers(backend, weights, |backend, layer, norms| {
             let layer_caches: Vec<&B::LayerCache> = caches.iter().map(|cache| &cache.layers[layer]).collect();
-            backend.attention_batch(&layer_caches);
+            backend.attention_batch(norms, &layer_caches);
         });
         Ok(())
     }

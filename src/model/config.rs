@@ -11,8 +11,10 @@ use crate::gguf::Header;
 pub struct Config {
     /// The name that the file gives itself.
     pub name: String,
-    /// `qwen2`.
+    /// `qwen2` or `qwen3`.
     pub architecture: String,
+    /// Whether each head of queries and keys is normalised, as in Qwen3.
+    pub normalizes_heads: bool,
     /// How its weights are encoded, `"Q4_K_M"` for instance.
     pub quantization: String,
     /// Weights in all.
@@ -31,18 +33,22 @@ impl Config {
     /// model was trained for. Keys: the "LLM" section of the GGUF specification.
     ///
     /// # Errors
-    /// [`ErrorKind::UnsupportedModel`] for another architecture than `qwen2` or a variant that isn't computed here,
+    /// [`ErrorKind::UnsupportedModel`] for another architecture than `qwen2` and `qwen3` or a variant that isn't computed here,
     /// [`ErrorKind::BadFile`] when sizes are missing or make no sense, [`ErrorKind::InvalidArgument`] for a context
     /// that the model wasn't trained for.
     pub fn from_header(header: &Header, context: Option<usize>) -> Result<Self> {
         let metadata = &header.metadata;
         let architecture = metadata.string("general.architecture")?.unwrap_or_default();
-        if architecture != "qwen2" {
-            return Err(Error::new(ErrorKind::UnsupportedModel, "the model's architecture is not supported")
-                .at("general.architecture")
-                .got(format!("\"{architecture}\""))
-                .expected("\"qwen2\""));
-        }
+        let normalizes_heads = match architecture.as_str() {
+            "qwen2" => false,
+            "qwen3" => true,
+            _ => {
+                return Err(Error::new(ErrorKind::UnsupportedModel, "the model's architecture is not supported")
+                    .at("general.architecture")
+                    .got(format!("\"{architecture}\""))
+                    .expected("\"qwen2\" or \"qwen3\""));
+            }
+        };
         let key = |name: &str| format!("{architecture}.{name}");
         let size = |name: &str| {
             let value = metadata.unsigned(&key(name))?;
@@ -77,6 +83,15 @@ impl Config {
             Some(_) => size("attention.key_length")?,
             None => hidden / heads,
         };
+        // Values are as wide as keys, and all of a head turns.
+        for name in ["attention.value_length", "rope.dimension_count"] {
+            if metadata.unsigned(&key(name))?.is_some() && size(name)? != head_dim {
+                return Err(Error::new(ErrorKind::UnsupportedModel, "the attention heads have an unsupported shape")
+                    .at(key(name))
+                    .got(size(name)?)
+                    .expected(format!("{head_dim}, as many as a key has")));
+            }
+        }
         if !heads.is_multiple_of(kv_heads) || !head_dim.is_multiple_of(64) || head_dim == 0 {
             return Err(Error::new(ErrorKind::UnsupportedModel, "the attention heads have an unsupported shape")
                 .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))
@@ -98,6 +113,7 @@ impl Config {
             name: metadata.string("general.name")?.unwrap_or_else(|| architecture.clone()),
             quantization: quantization(header)?,
             parameters: header.tensors.iter().map(|tensor| tensor.rows as u64 * tensor.columns as u64).sum(),
+            normalizes_heads,
             trained_context,
             dimensions: Dimensions {
                 layers: size("block_count")?,

@@ -3,7 +3,11 @@
 use crate::backend::Backend;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The KV cache of a model: for the tokens in it, nothing needs to be computed again.
+/// Positions by which the cache grows: of a Qwen3, 117 MB.
+const GROWTH_STEP: usize = 1024;
+
+/// The KV cache of a model: for the tokens in it, nothing needs to be computed again. It takes no more memory than the
+/// conversation needs, in steps of 1024 positions.
 pub struct KvCache<B: Backend> {
     /// One for each layer.
     pub layers: Vec<B::LayerCache>,
@@ -11,13 +15,54 @@ pub struct KvCache<B: Backend> {
     /// Positions after those of `tokens` whose tokens are computed already, but only the device knows which they are.
     unknown: usize,
     capacity: usize,
+    /// Positions that every layer has room for now.
+    allocated: usize,
 }
 
 impl<B: Backend> KvCache<B> {
-    /// An empty cache of `capacity` positions for `layers` layers.
+    /// An empty cache for `layers` layers, which may grow to `capacity` positions.
     pub fn allocate(backend: &mut B, layers: usize, capacity: usize) -> Result<Self> {
-        let layers = (0..layers).map(|_| backend.allocate_cache(capacity)).collect::<Result<_>>()?;
-        Ok(Self { layers, tokens: Vec::new(), unknown: 0, capacity })
+        let allocated = capacity.min(GROWTH_STEP);
+        let layers = (0..layers).map(|_| backend.allocate_cache(allocated)).collect::<Result<_>>()?;
+        Ok(Self { layers, tokens: Vec::new(), unknown: 0, capacity, allocated })
+    }
+
+    /// Makes room for what is still missing of the capacity, and frees it again: a device that has no room for a full cache
+    /// says so now, and not in the middle of a conversation.
+    pub fn try_capacity(&self, backend: &mut B) -> Result<()> {
+        let missing = self.capacity - self.allocated;
+        if missing > 0 {
+            let rest: Vec<_> = self.layers.iter().map(|_| backend.allocate_cache(missing)).collect::<Result<_>>()?;
+            rest.into_iter().for_each(|cache| backend.free_cache(cache));
+        }
+        Ok(())
+    }
+
+    /// Makes room for so many positions, and maybe more, one layer after the other: so hardly more memory is taken than in
+    /// the end. More than the capacity is left to [`append`](Self::append) to refuse.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ContextFull`] when the device has no memory for it. The cache keeps what it holds, and goes on.
+    pub async fn reserve(&mut self, backend: &mut B, positions: usize) -> Result<()> {
+        if positions <= self.allocated {
+            return Ok(());
+        }
+        let grown = positions.next_multiple_of(GROWTH_STEP).min(self.capacity);
+        for layer in &mut self.layers {
+            match backend.grow_cache(layer, grown).await {
+                Err(error) if error.kind() == ErrorKind::OutOfMemory => {
+                    return Err(Error::new(
+                        ErrorKind::ContextFull,
+                        "the device has no memory for a longer conversation",
+                    )
+                    .got(format!("{grown} tokens"))
+                    .expected(format!("at most {}", self.allocated)));
+                }
+                result => result?,
+            }
+        }
+        self.allocated = grown;
+        Ok(())
     }
 
     /// The tokens whose keys and values are here, from the first position on, as far as the host knows them.
@@ -25,7 +70,7 @@ impl<B: Backend> KvCache<B> {
         &self.tokens
     }
 
-    /// Positions in all.
+    /// Positions in all, when it has grown.
     pub fn capacity(&self) -> usize {
         self.capacity
     }
@@ -79,6 +124,7 @@ impl<B: Backend> KvCache<B> {
 
     fn check_room(&self, tokens: usize) -> Result<()> {
         let needed = self.position() + tokens;
+        debug_assert!(needed <= self.allocated || needed > self.capacity, "room was not reserved");
         if needed > self.capacity {
             return Err(Error::new(ErrorKind::ContextFull, "the conversation is longer than the context")
                 .got(format!("{needed} tokens"))

@@ -1,7 +1,8 @@
-//! The forward pass of Qwen2. Paper: "Qwen2 Technical Report" (2024), section 2.2.
+//! The forward pass of Qwen2 and Qwen3. Papers: "Qwen2 Technical Report" (2024), section 2.2; "Qwen3 Technical Report"
+//! (2025), section 2, which normalises queries and keys and does without biases.
 
 use super::{Config, KvCache, Weights};
-use crate::backend::{Backend, Counters, MAX_PASS_TOKENS};
+use crate::backend::{Backend, Counters, HeadNorms, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::Sampling;
 
@@ -46,6 +47,19 @@ impl<B: Backend> Model<B> {
         &mut self.backend
     }
 
+    /// Makes room in the cache for so many tokens in all, which has to be done before they are computed.
+    ///
+    /// # Errors
+    /// Those of [`KvCache::reserve`]; nothing is lost then.
+    pub async fn reserve(&mut self, tokens: usize) -> Result<()> {
+        self.cache.reserve(&mut self.backend, tokens).await
+    }
+
+    /// Fails where [`KvCache::try_capacity`] does.
+    pub fn try_capacity(&mut self) -> Result<()> {
+        self.cache.try_capacity(&mut self.backend)
+    }
+
     /// Computes `tokens` (at most [`MAX_PASS_TOKENS`]) at the end of the cache. What is wanted of them is asked for
     /// afterwards with [`logits`](Self::logits).
     ///
@@ -64,15 +78,19 @@ impl<B: Backend> Model<B> {
     /// The forward pass itself, from embedding to the last layer.
     fn pass(&mut self) {
         let Self { backend, weights, cache, .. } = self;
-        Self::layers(backend, weights, |backend, layer| backend.attention(&cache.layers[layer]));
+        Self::layers(backend, weights, |backend, layer, norms| backend.attention(norms, &cache.layers[layer]));
     }
 
-    /// The forward pass, with `attention` of a layer.
-    pub(super) fn layers(backend: &mut B, weights: &Weights<B::Tensor>, attention: impl Fn(&mut B, usize)) {
+    /// The forward pass, with `attention` of a layer, by the layer's norms of queries and keys.
+    pub(super) fn layers(
+        backend: &mut B,
+        weights: &Weights<B::Tensor>,
+        attention: impl Fn(&mut B, usize, Option<&HeadNorms<B::Tensor>>),
+    ) {
         backend.embed(&weights.token_embedding);
         for (index, layer) in weights.layers.iter().enumerate() {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
-            attention(backend, index);
+            attention(backend, index, layer.head_norms.as_ref());
             backend.attention_output(&layer.attention_output);
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
             backend.feed_forward_output(&layer.down);

@@ -1,6 +1,7 @@
 //! The weights of a model on a device: which tensors there must be, and how a file's bytes reach them.
 
-use crate::backend::{Backend, Dimensions, Projection};
+use super::Config;
+use crate::backend::{Backend, Dimensions, HeadNorms, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Header, TensorInfo, TensorType};
 
@@ -22,12 +23,14 @@ pub struct Weights<T> {
 pub struct LayerWeights<T> {
     /// `[hidden]`.
     pub attention_norm: T,
-    /// `[heads * head_dim, hidden]`, with bias.
+    /// `[heads * head_dim, hidden]`, in Qwen2 with bias.
     pub query: Projection<T>,
-    /// `[kv_heads * head_dim, hidden]`, with bias.
+    /// `[kv_heads * head_dim, hidden]`, in Qwen2 with bias.
     pub key: Projection<T>,
-    /// `[kv_heads * head_dim, hidden]`, with bias.
+    /// `[kv_heads * head_dim, hidden]`, in Qwen2 with bias.
     pub value: Projection<T>,
+    /// `[head_dim]` each, in Qwen3.
+    pub head_norms: Option<HeadNorms<T>>,
     /// `[hidden, heads * head_dim]`.
     pub attention_output: T,
     /// `[hidden]`.
@@ -58,19 +61,19 @@ impl<T: Clone> Weights<T> {
     /// Makes room on `backend` for the tensors of a model, and a loader that fills them.
     ///
     /// # Errors
-    /// [`ErrorKind::BadFile`] when a tensor is missing or doesn't have the shape that `dimensions` call for;
-    /// [`ErrorKind::UnsupportedModel`] when the backend can't take one.
+    /// [`ErrorKind::BadFile`] when a tensor is missing or doesn't have the shape that `config` calls for;
+    /// [`ErrorKind::UnsupportedModel`] when the backend can't take one, or a layer has one that isn't computed.
     pub fn allocate<B: Backend<Tensor = T>>(
         backend: &mut B,
         header: &Header,
-        dimensions: &Dimensions,
+        config: &Config,
     ) -> Result<(Self, WeightsLoader<T>)> {
         let mut allocator = Allocator { backend, header, destinations: Vec::new() };
-        let Dimensions { hidden, feed_forward, heads, kv_heads, head_dim, vocabulary, .. } = *dimensions;
+        let Dimensions { hidden, feed_forward, heads, layers, kv_heads, head_dim, vocabulary, .. } = config.dimensions;
         let (query_rows, key_rows) = (heads * head_dim, kv_heads * head_dim);
 
         let token_embedding = allocator.matrix("token_embd.weight", vocabulary, hidden)?;
-        let layers = (0..dimensions.layers)
+        let layers = (0..layers)
             .map(|layer| {
                 let name = |part: &str| format!("blk.{layer}.{part}");
                 Ok(LayerWeights {
@@ -78,6 +81,13 @@ impl<T: Clone> Weights<T> {
                     query: allocator.projection(&name("attn_q"), query_rows, hidden)?,
                     key: allocator.projection(&name("attn_k"), key_rows, hidden)?,
                     value: allocator.projection(&name("attn_v"), key_rows, hidden)?,
+                    head_norms: match config.normalizes_heads {
+                        true => Some(HeadNorms {
+                            query: allocator.vector(&name("attn_q_norm.weight"), head_dim)?,
+                            key: allocator.vector(&name("attn_k_norm.weight"), head_dim)?,
+                        }),
+                        false => None,
+                    },
                     attention_output: allocator.matrix(&name("attn_output.weight"), hidden, query_rows)?,
                     feed_forward_norm: allocator.vector(&name("ffn_norm.weight"), hidden)?,
                     gate: allocator.matrix(&name("ffn_gate.weight"), feed_forward, hidden)?,
@@ -91,6 +101,8 @@ impl<T: Clone> Weights<T> {
             Some(_) => allocator.matrix("output.weight", vocabulary, hidden)?,
             None => token_embedding.clone(),
         };
+
+        allocator.check_layers(&config.architecture)?;
 
         let mut destinations = allocator.destinations;
         destinations.sort_by_key(|(info, _)| info.bytes.start);
@@ -185,6 +197,20 @@ impl<B: Backend> Allocator<'_, B> {
                 .expected(TensorType::F32.name()));
         }
         self.matrix(name, 1, columns)
+    }
+
+    /// Fails for a tensor of a layer that nothing was made of: what the file is meant to compute would need it.
+    fn check_layers(&self, architecture: &str) -> Result<()> {
+        let is_used = |tensor: &TensorInfo| self.destinations.iter().any(|(used, _)| used.name == tensor.name);
+        match self.header.tensors.iter().find(|tensor| tensor.name.starts_with("blk.") && !is_used(tensor)) {
+            Some(TensorInfo { name, tensor_type, rows, columns, .. }) => {
+                Err(Error::new(ErrorKind::UnsupportedModel, "a layer has a tensor that is not computed with")
+                    .at(name)
+                    .got(format!("[{rows}, {columns}] of {}", tensor_type.name()))
+                    .expected(format!("only the tensors of {architecture}")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn projection(&mut self, name: &str, rows: usize, columns: usize) -> Result<Projection<B::Tensor>> {

@@ -46,6 +46,16 @@ pub(super) const LARGE_SCORES: Values = Values { query_deviation: 10.0, key_bias
 /// Scores of some hundreds that are nearly alike: rounded to some 1e-4.
 pub(super) const KEY_BIAS: Values = Values { query_deviation: 0.125, key_bias: 300.0, tolerance: 1e-7 };
 
+/// A head's part of a cache `[positions, kv_heads, head_dim]`, for the first `positions`.
+pub(super) fn rows_of_head<'a>(
+    cache: &'a [f64],
+    &Dimensions { kv_heads, head_dim, .. }: &Dimensions,
+    kv_head: usize,
+    positions: usize,
+) -> Vec<&'a [f64]> {
+    cache.chunks(head_dim).skip(kv_head).step_by(kv_heads).take(positions).collect()
+}
+
 struct Case {
     name: &'static str,
     dimensions: Dimensions,
@@ -104,14 +114,11 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let qkv = normal(random, tokens * columns, query_deviation);
 
     // What lies behind the last position is not a number: reading it would show.
-    let filled = (position + tokens) * head_dim;
+    let filled = (position + tokens) * kv_heads * head_dim;
     let mut cache = |bias: f32| {
-        let mut cache = vec![f32::NAN; kv_heads * context * head_dim];
-        for head in cache.chunks_mut(context * head_dim) {
-            let noise = normal(random, filled, 1.0);
-            let biased: Vec<f32> = noise.iter().map(|value| value + bias).collect();
-            head[..filled].copy_from_slice(&round_to_halves(&biased));
-        }
+        let mut cache = vec![f32::NAN; context * kv_heads * head_dim];
+        let biased: Vec<f32> = normal(random, filled, 1.0).iter().map(|value| value + bias).collect();
+        cache[..filled].copy_from_slice(&round_to_halves(&biased));
         cache
     };
     let (keys, values) = (cache(key_bias), cache(0.0));
@@ -138,10 +145,8 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         for head in 0..heads {
             let query: Vec<f64> = widen(&row[head * head_dim..][..head_dim]).iter().map(|q| q * scale).collect();
             let kv_head = head / (heads / kv_heads);
-            let head_start = kv_head * context * head_dim;
-            let up_to_here = head_start..head_start + (position + token + 1) * head_dim;
-            let keys: Vec<_> = keys[up_to_here.clone()].chunks(head_dim).collect();
-            let values: Vec<_> = values[up_to_here].chunks(head_dim).collect();
+            let keys = rows_of_head(&keys, dimensions, kv_head, position + token + 1);
+            let values = rows_of_head(&values, dimensions, kv_head, position + token + 1);
             expected.extend(attention(&query, &keys, &values));
         }
     }

@@ -1,12 +1,13 @@
 //! `shaders/attention_decode.wgsl`, and with it `shaders/attention_reduce.wgsl` where the cache is split.
 
-use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{AttentionDecode, rotations};
+use qwisp::backend::{Dimensions, HeadNorms};
 use qwisp::generate::Random;
 
-use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, shape};
+use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, rows_of_head, shape};
 use super::pass;
 use super::reference::attention::attention;
+use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
@@ -21,6 +22,7 @@ struct Case {
     dimensions: Dimensions,
     position: usize,
     values: Values,
+    has_norms: bool,
 }
 
 #[test]
@@ -30,7 +32,9 @@ fn attention_decode_appends_and_attends() {
         dimensions: shape(heads, kv_heads, head_dim),
         position,
         values,
+        has_norms: false,
     };
+    let normalized = |name, heads, position| Case { has_norms: true, ..case(name, heads, position, ORDINARY) };
     let small = [14, 2, 64]; // the heads of the 0.5B model: groups of 7
     let large = [12, 2, 128]; // of the 1.5B model: groups of 6
     let cases = [
@@ -62,28 +66,38 @@ fn attention_decode_appends_and_attends() {
         case("key biases", small, 200, KEY_BIAS),
         case("key biases, split", small, 700, KEY_BIAS),
         case("key biases with 128 dimensions", large, 700, KEY_BIAS),
+        normalized("norms, the first position", [16, 8, 128], 0), // the heads of Qwen3
+        normalized("norms, a full split", [16, 8, 128], 255),
+        normalized("norms, one more than a split", [16, 8, 128], 256),
+        normalized("norms, the last position", [16, 8, 128], 4095),
+        normalized("norms, heads of 64 dimensions", small, 100),
+        normalized("norms, the same, split", small, 600),
+        normalized("norms, heads of 192 dimensions", [4, 2, 192], 100),
     ];
-    let mut gpu = Gpu::open();
-    let mut random = Random::new(1);
-    for case in cases {
-        check(&mut gpu, &mut random, &case);
+    for mut gpu in Gpu::open_tiers() {
+        let mut random = Random::new(1);
+        for case in &cases {
+            check(&mut gpu, &mut random, case);
+        }
     }
 }
 
 fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
-    let &Case { name, ref dimensions, position, values: Values { query_deviation, key_bias, tolerance } } = case;
-    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, .. } = dimensions;
+    let &Case { name, ref dimensions, position, values, has_norms } = case;
+    let Values { query_deviation, key_bias, tolerance } = values;
+    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, .. } = dimensions;
+    let name = &format!("{name}, {}", gpu.tier().name());
+    let [query_norm, key_norm] = [0; 2].map(|_| normal(random, head_dim, 1.0));
+    let norm_buffers = [&query_norm, &key_norm].map(|norm| gpu.uniform_values(norm));
     let mut qkv = normal(random, heads * head_dim, query_deviation * (head_dim as f32).sqrt());
     qkv.extend(normal(random, kv_heads * head_dim, 1.0).iter().map(|value| value + key_bias));
     qkv.extend(normal(random, kv_heads * head_dim, 1.0));
 
     // What lies behind the positions so far is not a number: reading it would show.
     let mut cache = |bias: f32| {
-        let mut cache = vec![f32::NAN; kv_heads * context * head_dim];
-        for head in cache.chunks_mut(context * head_dim) {
-            let noise = normal(random, position * head_dim, 1.0);
-            head.iter_mut().zip(noise).for_each(|(number, noise)| *number = noise + bias);
-        }
+        let mut cache = vec![f32::NAN; context * kv_heads * head_dim];
+        let noise = normal(random, position * kv_heads * head_dim, 1.0);
+        cache.iter_mut().zip(noise).for_each(|(number, noise)| *number = noise + bias);
         pack_halves(&cache)
     };
     let caches = [cache(key_bias), cache(0.0)];
@@ -94,6 +108,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         step: &gpu.step(pass(1, position)),
         qkv: &gpu.buffer(&qkv),
         rotations: &gpu.buffer(&rotations(dimensions)),
+        norms: has_norms.then_some(HeadNorms { query: &norm_buffers[0], key: &norm_buffers[1] }),
         keys: &buffers[0],
         values: &buffers[1],
         output: &output,
@@ -104,24 +119,26 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     .record(&mut gpu.recorder);
     let got = gpu.read(&output);
 
+    let rotated = |head: &[f64], norm: &[f32]| match has_norms {
+        true => rotate(&rms_norm(head, &widen(norm), rms_epsilon.into()), position, rope_base),
+        false => rotate(head, position, rope_base),
+    };
     let appended = |first_head: usize, transform: &dyn Fn(&[f64]) -> Vec<f64>| -> Vec<f64> {
         let appended_heads = &qkv[first_head * head_dim..][..kv_heads * head_dim];
         appended_heads.chunks(head_dim).flat_map(|head| transform(&widen(head))).collect()
     };
     let expected =
-        [appended(heads, &|key| rotate(key, position, rope_base)), appended(heads + kv_heads, &|value| value.to_vec())];
+        [appended(heads, &|key| rotated(key, &key_norm)), appended(heads + kv_heads, &|value| value.to_vec())];
     let [keys, values] = [0, 1].map(|i| {
         let what = ["keys", "values"][i];
         // As bits, because what was not a number has to stay so.
         let after: Vec<u32> = gpu.read(&buffers[i]).iter().map(|word| word.to_bits()).collect();
-        let words = head_dim / 2;
-        let mut got = Vec::new();
-        for (before, after) in caches[i].chunks(context * words).zip(after.chunks(context * words)) {
-            let own = position * words..(position + 1) * words;
-            got.extend(unpack_halves(&after[own.clone()]));
-            let untouched = before[..own.start] == after[..own.start] && before[own.end..] == after[own.end..];
-            assert!(untouched, "{name}: other positions of {what}");
-        }
+        let words = kv_heads * head_dim / 2;
+        let own = position * words..(position + 1) * words;
+        let before = &caches[i];
+        let untouched = before[..own.start] == after[..own.start] && before[own.end..] == after[own.end..];
+        assert!(untouched, "{name}: other positions of {what}");
+        let got = unpack_halves(&after[own]);
         assert_close(&format!("{name}: {what}"), &got, &expected[i], F16);
         widen(&unpack_halves(&after))
     });
@@ -129,11 +146,10 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     // From what is in the cache now, so that what was appended counts as it was rounded.
     let mut expected = Vec::with_capacity(got.len());
     for head in 0..heads {
-        let query = rotate(&widen(&qkv[head * head_dim..][..head_dim]), position, rope_base);
-        let head_start = head / (heads / kv_heads) * context * head_dim;
-        let up_to_here = head_start..head_start + (position + 1) * head_dim;
-        let keys: Vec<_> = keys[up_to_here.clone()].chunks(head_dim).collect();
-        let values: Vec<_> = values[up_to_here].chunks(head_dim).collect();
+        let query = rotated(&widen(&qkv[head * head_dim..][..head_dim]), &query_norm);
+        let kv_head = head / (heads / kv_heads);
+        let keys = rows_of_head(&keys, dimensions, kv_head, position + 1);
+        let values = rows_of_head(&values, dimensions, kv_head, position + 1);
         expected.extend(attention(&query, &keys, &values));
     }
     assert_close(name, &got, &expected, tolerance);

@@ -2,10 +2,11 @@
 
 use std::iter::repeat_n;
 
-use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{RopeAppend, rotations};
+use qwisp::backend::{Dimensions, HeadNorms};
 use qwisp::generate::Random;
 
+use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
@@ -24,31 +25,55 @@ struct Case {
     dimensions: Dimensions,
     position: usize,
     tokens: usize,
+    has_norms: bool,
 }
 
 #[test]
-fn rope_append_rotates_scales_and_appends() {
-    let (small, large) = (shape(14, 2, 64), shape(12, 2, 128));
+fn rope_append_normalizes_rotates_scales_and_appends() {
+    let case = |name, [heads, kv_heads, head_dim]: [usize; 3], position, tokens| Case {
+        name,
+        dimensions: shape(heads, kv_heads, head_dim),
+        position,
+        tokens,
+        has_norms: false,
+    };
+    let normalized = |name, heads, position, tokens| Case { has_norms: true, ..case(name, heads, position, tokens) };
+    let (small, large, qwen3) = ([14, 2, 64], [12, 2, 128], [16, 8, 128]);
     let cases = [
-        Case { name: "the first position", dimensions: small.clone(), position: 0, tokens: 1 },
-        Case { name: "the second", dimensions: small.clone(), position: 1, tokens: 1 },
-        Case { name: "the last", dimensions: small.clone(), position: 4095, tokens: 1 },
-        Case { name: "a first pass", dimensions: small.clone(), position: 0, tokens: 64 },
-        Case { name: "the last pass", dimensions: small, position: 4095 - 32, tokens: 33 },
-        Case { name: "heads of 128 dimensions", dimensions: large.clone(), position: 4095, tokens: 1 },
-        Case { name: "a pass of them", dimensions: large, position: 100, tokens: 3 },
-        Case { name: "a single head", dimensions: shape(1, 1, 64), position: 5, tokens: 2 },
+        case("the first position", small, 0, 1),
+        case("the second", small, 1, 1),
+        case("the last", small, 4095, 1),
+        case("a first pass", small, 0, 64),
+        case("the last pass", small, 4095 - 32, 33),
+        case("heads of 128 dimensions", large, 4095, 1),
+        case("a pass of them", large, 100, 3),
+        case("heads of 192 dimensions", [5, 1, 192], 100, 3),
+        case("a single head", [1, 1, 64], 5, 2),
+        normalized("norms, a first pass", qwen3, 0, 64),
+        normalized("norms, the last pass", qwen3, 4095 - 32, 33),
+        normalized("norms, heads of 64 dimensions", small, 100, 5),
+        normalized("norms, heads of 192 dimensions", [5, 1, 192], 100, 3),
+        normalized("norms, heads of 256 dimensions", [8, 2, 256], 100, 3),
+        normalized("norms, a single head", [1, 1, 64], 5, 2),
     ];
-    let mut gpu = Gpu::open();
-    let mut random = Random::new(1);
-    for case in cases {
-        check(&mut gpu, &mut random, &case);
+    for mut gpu in Gpu::open_tiers() {
+        let mut random = Random::new(1);
+        for case in &cases {
+            check(&mut gpu, &mut random, case);
+        }
     }
 }
 
-fn check(gpu: &mut Gpu, random: &mut Random, Case { name, dimensions, position, tokens }: &Case) {
-    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, .. } = dimensions;
-    let (position, tokens) = (*position, *tokens);
+fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
+    let &Case { name, ref dimensions, position, tokens, has_norms } = case;
+    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, .. } = dimensions;
+    let name = &format!("{name}, {}", gpu.tier().name());
+    let [query_norm, key_norm] = [0; 2].map(|_| normal(random, head_dim, 1.0));
+    let norm_buffers = [&query_norm, &key_norm].map(|norm| gpu.uniform_values(norm));
+    let rotated = |head: &[f64], norm: &[f32], position| match has_norms {
+        true => rotate(&rms_norm(head, &widen(norm), rms_epsilon.into()), position, rope_base),
+        false => rotate(head, position, rope_base),
+    };
     let columns = dimensions.qkv_columns();
     let input = normal(random, tokens * columns, 2.0);
     let qkv = gpu.buffer(&input);
@@ -58,6 +83,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, Case { name, dimensions, position, 
         step: &gpu.step(pass(tokens, position)),
         qkv: &qkv,
         rotations: &gpu.buffer(&rotations(dimensions)),
+        norms: has_norms.then_some(HeadNorms { query: &norm_buffers[0], key: &norm_buffers[1] }),
         keys: &keys,
         values: &values,
         tokens,
@@ -65,26 +91,22 @@ fn check(gpu: &mut Gpu, random: &mut Random, Case { name, dimensions, position, 
     }
     .record(&mut gpu.recorder);
 
-    // Head after head, as in the cache.
+    // Position after position, as in the cache.
     let appended = |first_head: usize, transform: &dyn Fn(&[f64], usize) -> Vec<f64>| -> Vec<f64> {
         let head = |token: usize, head: usize| &input[token * columns + (first_head + head) * head_dim..][..head_dim];
-        (0..kv_heads)
-            .flat_map(|kv_head| (0..tokens).map(move |token| (kv_head, token)))
+        (0..tokens)
+            .flat_map(|token| (0..kv_heads).map(move |kv_head| (kv_head, token)))
             .flat_map(|(kv_head, token)| transform(&widen(head(token, kv_head)), position + token))
             .collect()
     };
-    let expected_keys = appended(heads, &|head, position| rotate(head, position, rope_base));
+    let expected_keys = appended(heads, &|head, position| rotated(head, &key_norm, position));
     let expected_values = appended(heads + kv_heads, &|head, _| head.to_vec());
     for (what, buffer, expected) in [("keys", keys, expected_keys), ("values", values, expected_values)] {
         let cache = unpack_halves(bytemuck::cast_slice(&gpu.read(&buffer)));
-        let mut got = Vec::new();
-        for head in cache.chunks(context * head_dim) {
-            let (before, rest) = head.split_at(position * head_dim);
-            let (here, after) = rest.split_at(tokens * head_dim);
-            got.extend_from_slice(here);
-            assert!(before.iter().chain(after).all(|&value| value == UNTOUCHED), "{name}: other positions of {what}");
-        }
-        assert_close(&format!("{name}: {what}"), &got, &expected, F16);
+        let (before, rest) = cache.split_at(position * kv_heads * head_dim);
+        let (here, after) = rest.split_at(tokens * kv_heads * head_dim);
+        assert!(before.iter().chain(after).all(|&value| value == UNTOUCHED), "{name}: other positions of {what}");
+        assert_close(&format!("{name}: {what}"), here, &expected, F16);
     }
 
     let queries =
@@ -94,7 +116,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, Case { name, dimensions, position, 
     let expected: Vec<f64> = queries(&input)
         .chunks(head_dim)
         .zip(positions)
-        .flat_map(|(head, position)| rotate(&widen(head), position, rope_base))
+        .flat_map(|(head, position)| rotated(&widen(head), &query_norm, position))
         .map(|value| value * scale)
         .collect();
     assert_close(&format!("{name}: queries"), &queries(&gpu.read(&qkv)), &expected, F32);

@@ -9,7 +9,7 @@ pub(crate) mod head;
 pub(crate) mod matmul;
 pub(crate) mod quantize;
 pub(crate) mod query_key_value;
-pub(crate) mod qwen2;
+pub(crate) mod qwen;
 pub(crate) mod rms_norm;
 pub(crate) mod rope_append;
 pub(crate) mod silu_mul;

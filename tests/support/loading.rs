@@ -54,8 +54,7 @@ pub(crate) fn load_parts(device: Device, gguf: &[u8], piece_bytes: usize) -> (Co
     let header = Header::parse(gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
     let config = Config::from_header(&header, None).expect("the metadata is good");
     let mut backend = GpuBackend::new(device, config.dimensions.clone()).expect("the model is small enough");
-    let (weights, mut loader) =
-        Weights::allocate(&mut backend, &header, &config.dimensions).expect("the tensors are good");
+    let (weights, mut loader) = Weights::allocate(&mut backend, &header, &config).expect("the tensors are good");
     for piece in gguf.chunks(piece_bytes) {
         loader.feed(&mut backend, piece);
     }

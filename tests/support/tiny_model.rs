@@ -1,8 +1,9 @@
 //! A model of a real architecture with random weights: small enough that a test makes it on the spot.
 //!
-//! It has all that the file of a real Qwen2.5 has: byte-level vocabulary, merges, control tokens, chat template, QKV
-//! biases, grouped-query attention, and by default every tensor type that Qwisp computes with. It writes nonsense,
-//! but printable nonsense, and never ends its turn by itself: see [`TinyModel::embedding`].
+//! It has all that the file of a real Qwen2.5 or Qwen3 has: byte-level vocabulary, merges, control tokens, chat template,
+//! QKV biases or norms of queries and keys, grouped-query attention, and by default several of the tensor types that Qwisp
+//! computes with. With a head of its own it writes nonsense, but printable nonsense, and never ends its turn by itself: see
+//! [`TinyModel::embedding`].
 
 use std::io::Cursor;
 
@@ -118,6 +119,16 @@ impl TinyModel {
         Self { layers: 1, hidden: 32, feed_forward: 32, heads: 1, kv_heads: 1, tensor_type, ..Self::default() }
     }
 
+    /// A Qwen3: heads of 128 dimensions that are wider together than the residual stream, and a tied head.
+    pub(crate) fn qwen3() -> Self {
+        Self { architecture: "qwen3".to_string(), head_dim: 128, tied_head: true, ..Self::default() }
+    }
+
+    /// Whether it normalises queries and keys.
+    pub(crate) fn is_qwen3(&self) -> bool {
+        self.architecture == "qwen3"
+    }
+
     /// The file's bytes.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         self.file().bytes()
@@ -150,6 +161,7 @@ impl TinyModel {
             ("attention.head_count", Value::U32(self.heads as u32)),
             ("attention.head_count_kv", Value::U32(self.kv_heads as u32)),
             ("attention.key_length", Value::U32(self.head_dim as u32)),
+            ("attention.value_length", Value::U32(self.head_dim as u32)),
             ("attention.layer_norm_rms_epsilon", Value::F32(RMS_EPSILON)),
             ("rope.freq_base", Value::F32(ROPE_BASE)),
         ];
@@ -201,9 +213,14 @@ impl TinyModel {
             matrix("ffn_down.weight", self.hidden, self.feed_forward);
             add(name("attn_norm.weight"), vector(random, self.hidden, 1.0));
             add(name("ffn_norm.weight"), vector(random, self.hidden, 1.0));
-            add(name("attn_q.bias"), vector(random, query_rows, 0.0));
-            add(name("attn_k.bias"), vector(random, key_rows, 0.0));
-            add(name("attn_v.bias"), vector(random, key_rows, 0.0));
+            if self.is_qwen3() {
+                add(name("attn_q_norm.weight"), vector(random, self.head_dim, 1.0));
+                add(name("attn_k_norm.weight"), vector(random, self.head_dim, 1.0));
+            } else {
+                add(name("attn_q.bias"), vector(random, query_rows, 0.0));
+                add(name("attn_k.bias"), vector(random, key_rows, 0.0));
+                add(name("attn_v.bias"), vector(random, key_rows, 0.0));
+            }
         }
         add("output_norm.weight".to_string(), vector(random, self.hidden, 1.0));
         if !self.tied_head {

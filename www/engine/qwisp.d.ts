@@ -20,7 +20,8 @@
  * - `out-of-memory`: the model or its KV cache does not fit in memory. The engine is dead; load it again, perhaps with a
  *   shorter context or a smaller model.
  * - `device-lost`: the GPU went away. The engine is dead; load it again.
- * - `context-full`: the messages do not fit in the context. The engine still works.
+ * - `context-full`: the messages do not fit in the context, or the device has no memory left for a longer conversation.
+ *   The engine still works.
  * - `aborted`: `Engine.load` or `score` was stopped by its signal.
  * - `invalid-argument`: an argument was wrong. The engine still works.
  * - `unloaded`: the engine was unloaded before the call could be answered.
@@ -100,7 +101,7 @@ export interface EngineInfo {
   model: {
     /** As the file names it. */
     name: string;
-    /** For example `qwen2`. */
+    /** `qwen2` or `qwen3`. */
     architecture: string;
     /** Number of weights. */
     parameters: number;
@@ -120,6 +121,7 @@ export interface EngineInfo {
   tier: string;
   memory: {
     weightsBytes: number;
+    /** Keys and values when the context is full. They take as much as the conversation needs, in steps of 1024 tokens. */
     kvCacheBytes: number;
     /** Size of the WebAssembly module's memory. */
     wasmBytes: number;

@@ -107,6 +107,23 @@ impl Device {
         }
     }
 
+    /// Runs what makes buffers, and waits for what the device says of it. Only asking tells whether a GPU has room: WebGPU
+    /// doesn't say how much memory there is.
+    ///
+    /// # Errors
+    /// Those of `make`; [`ErrorKind::OutOfMemory`] when there was no room for one of its buffers. None of them may be used
+    /// then.
+    pub async fn make_room<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let made = make();
+        let refusal = scope.pop().await;
+        let made = made?;
+        match refusal {
+            Some(error) => Err(Error::new(ErrorKind::OutOfMemory, "the device has no room").got(error)),
+            None => Ok(made),
+        }
+    }
+
     /// A promise that everything up to `submission`, the last one so far, will be done.
     pub(super) fn promise(&self, submission: wgpu::SubmissionIndex) -> Promise {
         let (sender, done) = futures_channel::oneshot::channel();

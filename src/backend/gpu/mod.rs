@@ -29,7 +29,7 @@ use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
 use self::uploader::Uploader;
-use super::{Backend, Counters, Dimensions, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
+use super::{Backend, Counters, Dimensions, HeadNorms, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
 use crate::sampling::Sampling;
@@ -51,12 +51,10 @@ pub struct Step {
 /// The keys and values of one layer on the GPU.
 #[derive(Debug)]
 pub struct LayerCache {
-    /// f16 `[kv_heads, context, head_dim]`.
+    /// f16 `[positions, kv_heads, head_dim]`: a longer cache begins with a shorter one.
     keys: wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`.
+    /// f16 `[positions, kv_heads, head_dim]`.
     values: wgpu::Buffer,
-    /// Positions that there is room for.
-    context: usize,
 }
 
 /// A [`Backend`] on a GPU.
@@ -212,6 +210,11 @@ impl GpuBackend {
     }
 }
 
+/// The norms of queries and keys, as kernels take them.
+fn head_norm_buffers(HeadNorms { query, key }: &HeadNorms<Tensor>) -> HeadNorms<&wgpu::Buffer> {
+    HeadNorms { query: query.buffer(), key: key.buffer() }
+}
+
 /// One of several products with the same input.
 struct Product<'a> {
     weights: &'a Tensor,
@@ -256,22 +259,36 @@ impl Backend for GpuBackend {
         tensor.device_bytes()
     }
 
-    fn allocate_cache(&mut self, context: usize) -> Result<LayerCache> {
+    fn allocate_cache(&mut self, positions: usize) -> Result<LayerCache> {
         let Dimensions { kv_heads, head_dim, .. } = self.dimensions;
         let buffer = |label| {
             self.device().device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some(label),
-                size: (kv_heads * context * head_dim * 2) as u64,
-                usage: wgpu::BufferUsages::STORAGE,
+                size: (positions * kv_heads * head_dim * 2) as u64,
+                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             })
         };
-        Ok(LayerCache { keys: buffer("keys"), values: buffer("values"), context })
+        Ok(LayerCache { keys: buffer("keys"), values: buffer("values") })
+    }
+
+    async fn grow_cache(&mut self, cache: &mut LayerCache, positions: usize) -> Result<()> {
+        let device = self.device().clone();
+        let larger = device.make_room(|| self.allocate_cache(positions)).await?;
+        self.recorder.copy(&[(&cache.keys, &larger.keys), (&cache.values, &larger.values)]);
+        // It would go on with what is freed here.
+        self.decode = None;
+        let smaller = std::mem::replace(cache, larger);
+        self.free_cache(smaller);
+        Ok(())
     }
 
     fn free_cache(&mut self, cache: LayerCache) {
-        self.recorder.forget(&cache.keys);
-        self.recorder.forget(&cache.values);
+        for buffer in [cache.keys, cache.values] {
+            self.recorder.forget(&buffer);
+            // Passes that are under way still have it. In a browser, dropping a buffer would free nothing for a while.
+            buffer.destroy();
+        }
     }
 
     fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {
@@ -368,19 +385,20 @@ impl Backend for GpuBackend {
         self.multiply(|activations| &activations.normalized, products);
     }
 
-    fn attention(&mut self, cache: &LayerCache) {
-        let dimensions = &Dimensions { context: cache.context, ..self.dimensions.clone() };
+    fn attention(&mut self, norms: Option<&HeadNorms<Tensor>>, cache: &LayerCache) {
+        let norms = norms.map(head_norm_buffers);
         if self.step.rows == 1 {
             AttentionDecode {
                 step: &self.activations.step,
                 qkv: &self.activations.qkv,
                 rotations: &self.activations.rotations,
+                norms,
                 keys: &cache.keys,
                 values: &cache.values,
                 output: &self.activations.attention,
                 partials: &self.activations.attention_partials,
                 splits: AttentionDecode::splits(self.step.position as usize + 1),
-                dimensions,
+                dimensions: &self.dimensions,
             }
             .record(&mut self.recorder);
             return;
@@ -389,10 +407,11 @@ impl Backend for GpuBackend {
             step: &self.activations.step,
             qkv: &self.activations.qkv,
             rotations: &self.activations.rotations,
+            norms,
             keys: &cache.keys,
             values: &cache.values,
             tokens: self.step.rows as usize,
-            dimensions,
+            dimensions: &self.dimensions,
         }
         .record(&mut self.recorder);
         Attention {
@@ -403,12 +422,13 @@ impl Backend for GpuBackend {
             output: &self.activations.attention,
             tokens: self.step.rows as usize,
             position: self.step.position as usize,
-            dimensions,
+            dimensions: &self.dimensions,
         }
         .record(&mut self.recorder);
     }
 
-    fn attention_batch(&mut self, caches: &[&LayerCache]) {
+    fn attention_batch(&mut self, norms: Option<&HeadNorms<Tensor>>, caches: &[&LayerCache]) {
+        let norms = norms.map(head_norm_buffers);
         // A row of queries, keys and values, or of attention, is a multiple of 64 numbers: of 256 bytes.
         let row_bytes = |columns: usize| (columns * size_of::<f32>()) as u64;
         let qkv_bytes = row_bytes(self.dimensions.qkv_columns());
@@ -419,12 +439,13 @@ impl Backend for GpuBackend {
                 step: &activations.row_steps,
                 qkv: &activations.qkv,
                 rotations: &activations.rotations,
+                norms,
                 keys: &cache.keys,
                 values: &cache.values,
                 output: &activations.attention,
                 partials: &activations.attention_partials,
                 splits: AttentionDecode::splits(*position + 1),
-                dimensions: &Dimensions { context: cache.context, ..dimensions.clone() },
+                dimensions,
             };
             let offsets = [
                 (&activations.row_steps, row * ROW_STEP_BYTES as u64),

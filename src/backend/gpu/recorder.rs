@@ -165,6 +165,16 @@ impl Recorder {
         self.device.queue.submit([encoder.finish()])
     }
 
+    /// Hands over what was recorded, and after it copies of whole buffers to the start of others.
+    pub(super) fn copy(&mut self, copies: &[(&wgpu::Buffer, &wgpu::Buffer)]) {
+        let recording = self.take();
+        let mut encoder = self.encode(&recording);
+        for (source, destination) in copies {
+            encoder.copy_buffer_to_buffer(source, 0, destination, 0, source.size());
+        }
+        self.hand_over(encoder);
+    }
+
     /// Frees the bind groups that have this buffer, which is not used again.
     pub(super) fn forget(&mut self, buffer: &wgpu::Buffer) {
         self.bind_groups.retain(|(_, buffers), _| buffers.iter().all(|(_, bound, _)| bound != buffer));

@@ -1,8 +1,8 @@
 //! The WGSL sources, and how a variant of a kernel is put together from them.
 //!
 //! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format`,
-//! `repack_format` and `epilogue` stand for the file that the variant chooses, and `sums`, `quants` and `group_quants` for the
-//! one that the device's tier does. The constants of the variant go in front.
+//! `repack_format`, `epilogue` and `loaded_heads` stand for the file that the variant chooses, and `sums`, `quants` and
+//! `group_quants` for the one that the device's tier does. The constants of the variant go in front.
 //!
 //! A kernel that reads several matrices has `#import product as query` for each: everything that comes in so gets the name
 //! in front, `query_load_group`, and finds its matrix under `query_weights` and `QUERY_ROWS`.
@@ -62,14 +62,17 @@ sources!(
         "float_group",
         "four_bit_group",
         "halves",
+        "head_part",
         "input_group",
         "kv_cache",
         "lanes",
+        "normalized_heads",
         "normalized_input",
         "normalized_rows",
         "packed_group_quants",
         "packed_quants",
         "penalize",
+        "plain_heads",
         "plain_input",
         "planes",
         "product",
@@ -163,6 +166,8 @@ pub struct Variant {
     pub formats: Vec<(&'static str, TensorType)>,
     /// What it does with its results.
     pub epilogue: Option<Epilogue>,
+    /// Whether it normalises the queries and keys that it loads.
+    pub normalizes_heads: bool,
     /// Names and values of the constants that its comment lists.
     pub constants: Vec<(&'static str, Constant)>,
 }
@@ -233,6 +238,7 @@ impl Variant {
             "format" => format(),
             "repack_format" => format().map(|format| format!("repack_{format}")),
             "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
+            "loaded_heads" => Some(if self.normalizes_heads { "normalized_heads" } else { "plain_heads" }.to_string()),
             "sums" => Some(if matches!(tier, Tier::Subgroups { .. }) { "subgroup_sums" } else { "sums" }.to_string()),
             "quants" | "group_quants" => Some(format!("{}_{import}", if tier == Tier::F16 { "f16" } else { "packed" })),
             name => Some(name.to_string()),

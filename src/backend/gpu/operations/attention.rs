@@ -10,9 +10,9 @@ pub struct Attention<'a> {
     pub step: &'a wgpu::Buffer,
     /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`, queries rotated and scaled.
     pub qkv: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`.
+    /// f16 `[positions, kv_heads, head_dim]`.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`.
+    /// f16 `[positions, kv_heads, head_dim]`.
     pub values: &'a wgpu::Buffer,
     /// f32 `[tokens, heads * head_dim]`, written.
     pub output: &'a wgpu::Buffer,
@@ -61,7 +61,6 @@ impl Attention<'_> {
                 ("HEADS", dimensions.heads.into()),
                 ("KV_HEADS", dimensions.kv_heads.into()),
                 ("HEAD_DIM", dimensions.head_dim.into()),
-                ("CONTEXT", dimensions.context.into()),
                 ("TOKENS", Self::workgroup_tokens(dimensions).into()),
             ],
         )

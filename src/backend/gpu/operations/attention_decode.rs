@@ -1,9 +1,10 @@
 //! Everything that one token needs of attention: `shaders/attention_decode.wgsl`.
 
 use super::attention_reduce::AttentionReduce;
-use crate::backend::Dimensions;
+use super::rope_append::norm_bindings;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
+use crate::backend::{Dimensions, HeadNorms};
 
 /// Positions that one workgroup takes. More of them share the work on the queries and make fewer partial results; fewer
 /// keep more of a GPU busy.
@@ -12,7 +13,7 @@ pub(super) const SPLIT_POSITIONS: usize = 256;
 /// Workgroup memory that core WebGPU guarantees, in bytes.
 const WORKGROUP_BYTES: usize = 16_384;
 
-/// For one token: rotates its queries and key, appends its key and value to the cache, and computes
+/// For one token: normalises its queries and key where the model does, rotates them, appends its key and value to the cache, and computes
 /// output = softmax(queries · keysᵀ) values over the positions up to its own.
 pub struct AttentionDecode<'a> {
     /// The pass: where its token stands.
@@ -21,9 +22,11 @@ pub struct AttentionDecode<'a> {
     pub qkv: &'a wgpu::Buffer,
     /// f32 `[context, head_dim / 2, 2]`, from [`rotations`](super::rotations).
     pub rotations: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`, written at the token's position.
+    /// f32 `[head_dim]` each, where the model normalises queries and keys.
+    pub norms: Option<HeadNorms<&'a wgpu::Buffer>>,
+    /// f16 `[positions, kv_heads, head_dim]`, written at the token's position.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`, written at the token's position.
+    /// f16 `[positions, kv_heads, head_dim]`, written at the token's position.
     pub values: &'a wgpu::Buffer,
     /// f32 `[heads, head_dim]`, written.
     pub output: &'a wgpu::Buffer,
@@ -49,17 +52,19 @@ impl AttentionDecode<'_> {
     /// Appends one dispatch, and one that merges the splits where there are several.
     pub fn record(&self, recorder: &mut Recorder) {
         let Dimensions { heads, kv_heads, head_dim, .. } = *self.dimensions;
+        let mut buffers = vec![
+            (0, self.step),
+            (1, self.qkv),
+            (2, self.rotations),
+            (3, self.keys),
+            (4, self.values),
+            (5, self.output),
+            (6, self.partials),
+        ];
+        buffers.extend(norm_bindings(self.norms));
         recorder.dispatch(
-            &Self::variant(self.dimensions),
-            &[
-                (0, self.step),
-                (1, self.qkv),
-                (2, self.rotations),
-                (3, self.keys),
-                (4, self.values),
-                (5, self.output),
-                (6, self.partials),
-            ],
+            &Self::variant(self.dimensions, self.norms.is_some()),
+            &buffers,
             [kv_heads, self.splits, 1],
             (2 * self.splits * SPLIT_POSITIONS * heads * head_dim) as u64,
         );
@@ -86,19 +91,19 @@ impl AttentionDecode<'_> {
         4 * (WORKGROUP_BYTES / (ROW_QUAD * (head_dim + SPLIT_POSITIONS + LANES + 1)))
     }
 
-    /// The kernel for a model's shape.
-    pub fn variant(dimensions: &Dimensions) -> Variant {
+    /// The kernel for a model's shape, and whether it normalises queries and keys.
+    pub fn variant(dimensions: &Dimensions, normalizes_heads: bool) -> Variant {
         let query_scale = 1.0 / (dimensions.head_dim as f32).sqrt();
-        Variant::new(
-            "attention_decode",
-            vec![
-                ("HEADS", dimensions.heads.into()),
-                ("KV_HEADS", dimensions.kv_heads.into()),
-                ("HEAD_DIM", dimensions.head_dim.into()),
-                ("CONTEXT", dimensions.context.into()),
-                ("QUERY_SCALE", query_scale.into()),
-                ("SPLIT_POSITIONS", SPLIT_POSITIONS.into()),
-            ],
-        )
+        let mut constants = vec![
+            ("HEADS", dimensions.heads.into()),
+            ("KV_HEADS", dimensions.kv_heads.into()),
+            ("HEAD_DIM", dimensions.head_dim.into()),
+            ("QUERY_SCALE", query_scale.into()),
+            ("SPLIT_POSITIONS", SPLIT_POSITIONS.into()),
+        ];
+        if normalizes_heads {
+            constants.push(("EPSILON", dimensions.rms_epsilon.into()));
+        }
+        Variant { normalizes_heads, ..Variant::new("attention_decode", constants) }
     }
 }

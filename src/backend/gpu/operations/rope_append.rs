@@ -1,10 +1,11 @@
 //! Rotary position embedding, and appending to the KV cache: `shaders/rope_append.wgsl`.
 
-use crate::backend::Dimensions;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
+use crate::backend::{Dimensions, HeadNorms};
 
-/// Rotates queries and keys in place, scales queries, and appends keys and values to the cache.
+/// Normalises queries and keys where the model does, rotates them, scales queries in place, and appends keys and values to
+/// the cache.
 pub struct RopeAppend<'a> {
     /// The pass: where its first token stands.
     pub step: &'a wgpu::Buffer,
@@ -12,9 +13,11 @@ pub struct RopeAppend<'a> {
     pub qkv: &'a wgpu::Buffer,
     /// f32 `[context, head_dim / 2, 2]`, from [`rotations`].
     pub rotations: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`, written at the tokens' positions.
+    /// f32 `[head_dim]` each, where the model normalises queries and keys.
+    pub norms: Option<HeadNorms<&'a wgpu::Buffer>>,
+    /// f16 `[positions, kv_heads, head_dim]`, written at the tokens' positions.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[kv_heads, context, head_dim]`, written at the tokens' positions.
+    /// f16 `[positions, kv_heads, head_dim]`, written at the tokens' positions.
     pub values: &'a wgpu::Buffer,
     /// How many tokens.
     pub tokens: usize,
@@ -25,28 +28,37 @@ pub struct RopeAppend<'a> {
 impl RopeAppend<'_> {
     /// Appends one dispatch.
     pub fn record(&self, recorder: &mut Recorder) {
+        let Dimensions { heads, kv_heads, head_dim, .. } = *self.dimensions;
+        let mut buffers = vec![(0, self.step), (1, self.qkv), (2, self.rotations), (3, self.keys), (4, self.values)];
+        buffers.extend(norm_bindings(self.norms));
+        let heads_per_workgroup = 64 / (head_dim / 8);
         recorder.dispatch(
-            &Self::variant(self.dimensions),
-            &[(0, self.step), (1, self.qkv), (2, self.rotations), (3, self.keys), (4, self.values)],
-            [(self.dimensions.qkv_columns() / 4).div_ceil(64), self.tokens, 1],
+            &Self::variant(self.dimensions, self.norms.is_some()),
+            &buffers,
+            [(heads + 2 * kv_heads).div_ceil(heads_per_workgroup), self.tokens, 1],
             0,
         );
     }
 
-    /// The kernel for a model's shape.
-    pub fn variant(dimensions: &Dimensions) -> Variant {
+    /// The kernel for a model's shape, and whether it normalises queries and keys.
+    pub fn variant(dimensions: &Dimensions, normalizes_heads: bool) -> Variant {
         let query_scale = 1.0 / (dimensions.head_dim as f32).sqrt();
-        Variant::new(
-            "rope_append",
-            vec![
-                ("HEADS", dimensions.heads.into()),
-                ("KV_HEADS", dimensions.kv_heads.into()),
-                ("HEAD_DIM", dimensions.head_dim.into()),
-                ("CONTEXT", dimensions.context.into()),
-                ("QUERY_SCALE", query_scale.into()),
-            ],
-        )
+        let mut constants = vec![
+            ("HEADS", dimensions.heads.into()),
+            ("KV_HEADS", dimensions.kv_heads.into()),
+            ("HEAD_DIM", dimensions.head_dim.into()),
+            ("QUERY_SCALE", query_scale.into()),
+        ];
+        if normalizes_heads {
+            constants.push(("EPSILON", dimensions.rms_epsilon.into()));
+        }
+        Variant { normalizes_heads, ..Variant::new("rope_append", constants) }
     }
+}
+
+/// The bindings of `shaders/shared/normalized_heads.wgsl`, where there are norms.
+pub(super) fn norm_bindings(norms: Option<HeadNorms<&wgpu::Buffer>>) -> impl Iterator<Item = (u32, &wgpu::Buffer)> {
+    norms.into_iter().flat_map(|HeadNorms { query, key }| [(8, query), (9, key)])
 }
 
 /// The cosine and sine of every position and pair of dimensions, `[context, head_dim / 2, 2]`: the angle is

@@ -1,4 +1,5 @@
-//! Qwen2 as in "Qwen2 Technical Report" (2024), section 2.2, over the weights of a file as candle decodes them.
+//! Qwen2 as in "Qwen2 Technical Report" (2024), section 2.2, and Qwen3 as in "Qwen3 Technical Report" (2025), section 2, over
+//! the weights of a file as candle decodes them.
 
 use std::collections::HashMap;
 
@@ -14,12 +15,12 @@ use crate::support::halves::round_to_halves;
 use crate::support::tiny_model::{RMS_EPSILON, ROPE_BASE, TinyModel};
 
 /// A model whose every step is plain.
-pub(crate) struct Qwen2 {
+pub(crate) struct Qwen {
     model: TinyModel,
     weights: HashMap<String, Vec<f32>>,
 }
 
-impl Qwen2 {
+impl Qwen {
     /// The reference for a tiny model.
     pub(crate) fn new(model: &TinyModel) -> Self {
         let weights = model.file().tensors.into_iter().map(|(name, tensor)| {
@@ -55,9 +56,13 @@ impl Qwen2 {
         for (position, x) in residual.iter_mut().enumerate() {
             let normalized = self.norm(&name("attn_norm.weight"), x);
             let project = |part: &str| self.project(&name(part), &normalized);
-            let rotated = |head: &[f64]| rotate(head, position, ROPE_BASE.into());
+            // Qwen3 normalises each head before it turns.
+            let rotated = |head: &[f64], norm: &str| match self.model.is_qwen3() {
+                true => rotate(&self.norm(&name(norm), head), position, ROPE_BASE.into()),
+                false => rotate(head, position, ROPE_BASE.into()),
+            };
             for (head, key) in project("attn_k").chunks(head_dim).enumerate() {
-                keys[head].push(cached(&rotated(key)));
+                keys[head].push(cached(&rotated(key, "attn_k_norm.weight")));
             }
             for (head, value) in project("attn_v").chunks(head_dim).enumerate() {
                 values[head].push(cached(value));
@@ -67,7 +72,7 @@ impl Qwen2 {
                 let kv_head = head / (heads / kv_heads);
                 let keys: Vec<_> = keys[kv_head].iter().map(Vec::as_slice).collect();
                 let values: Vec<_> = values[kv_head].iter().map(Vec::as_slice).collect();
-                attended.extend(attention(&rotated(query), &keys, &values));
+                attended.extend(attention(&rotated(query, "attn_q_norm.weight"), &keys, &values));
             }
             add(x, &matvec(self.weight(&name("attn_output.weight")), &attended));
         }
@@ -84,7 +89,9 @@ impl Qwen2 {
 
     fn project(&self, name: &str, x: &[f64]) -> Vec<f64> {
         let mut product = matvec(self.weight(&format!("{name}.weight")), x);
-        add(&mut product, &widen(self.weight(&format!("{name}.bias"))));
+        if let Some(bias) = self.weights.get(&format!("{name}.bias")) {
+            add(&mut product, &widen(bias));
+        }
         product
     }
 
