@@ -64,13 +64,15 @@ impl<B: Backend> Model<B> {
     /// The forward pass itself, from embedding to the last layer.
     fn pass(&mut self) {
         let Self { backend, weights, cache, .. } = self;
-        backend.embed(&weights.token_embedding);
-        for (layer, cache) in weights.layers.iter().zip(&cache.layers) {
+        let attention_norm =
+            |layer: usize| weights.layers.get(layer).map_or(&weights.output_norm, |layer| &layer.attention_norm);
+        backend.embed(&weights.token_embedding, attention_norm(0));
+        for (index, (layer, cache)) in weights.layers.iter().zip(&cache.layers).enumerate() {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
             backend.attention(cache);
-            backend.attention_output(&layer.attention_output);
+            backend.attention_output(&layer.attention_output, &layer.feed_forward_norm);
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
-            backend.feed_forward_output(&layer.down);
+            backend.feed_forward_output(&layer.down, attention_norm(index + 1));
         }
     }
 

@@ -37,12 +37,14 @@ sources!(
         "quantize",
         "query_key_value",
         "repack",
+        "residual_matvec",
         "rms_norm",
         "rope_append",
         "sample",
         "silu_mul",
         "small_matmul",
         "subgroup_order",
+        "weigh",
     ]
 );
 sources!(
@@ -65,14 +67,15 @@ sources!(
         "input_group",
         "kv_cache",
         "lanes",
-        "normalized_input",
-        "normalized_rows",
+        "norm",
         "packed_group_quants",
         "packed_quants",
         "penalize",
-        "plain_input",
+        "places",
         "planes",
         "product",
+        "products",
+        "quant_group",
         "q4_0",
         "q4_1",
         "q4_k",
@@ -104,6 +107,7 @@ sources!(
         "store_with_bias",
         "subgroup_sums",
         "sums",
+        "weigh",
     ]
 );
 
