@@ -10,7 +10,6 @@
 // Constants: ROWS, COLUMNS (a multiple of 32); OUTPUT_COLUMNS and OUTPUT_OFFSET, where the rows go in a wider output.
 #import step
 #import format
-#import dequantize
 #import epilogue
 #import register_tile
 

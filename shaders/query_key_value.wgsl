@@ -1,10 +1,10 @@
-// qkv = [query; key; value] · rms_norm(residual) + bias: the three projections of a single token, and the norm before them.
+// qkv = [query; key; value] · x + bias with x the norm of the residual: the three projections of a single token.
 // The matrices may be encoded differently; a workgroup's rows all belong to one of them.
 //
 // Constants: QUERY_ROWS, KEY_ROWS, VALUE_ROWS (multiples of 64), COLUMNS (a multiple of 32), EPSILON; THREADS, LANES and
 // ROWS_PER_THREAD, see `shared/lanes.wgsl`.
-@group(0) @binding(0) var<storage, read> residual: array<vec4<f32>>;         // [1, COLUMNS / 4]
-@group(0) @binding(1) var<storage, read> norm: array<vec4<f32>>;             // [COLUMNS / 4]
+@group(0) @binding(0) var<storage, read> input: array<vec4<f32>>;            // [1, COLUMNS / 4]
+@group(0) @binding(1) var<storage, read> squares: array<vec4<f32>>;          // [COLUMNS / 32]
 @group(0) @binding(2) var<storage, read> query_weights: array<vec4<u32>>;    // [QUERY_ROWS, COLUMNS], in planes
 @group(0) @binding(3) var<storage, read> key_weights: array<vec4<u32>>;      // [KEY_ROWS, COLUMNS], in planes
 @group(0) @binding(4) var<storage, read> value_weights: array<vec4<u32>>;    // [VALUE_ROWS, COLUMNS], in planes
@@ -17,10 +17,11 @@ const FIRST_VALUE_ROW: u32 = QUERY_ROWS + KEY_ROWS;
 const VALUES: u32 = ROWS_PER_THREAD + 1u; // and the sum of squares
 
 #import lanes
-#import normalized_input
-#import normalized_rows as query
-#import normalized_rows as key
-#import normalized_rows as value
+#import input_group
+#import norm
+#import products as query
+#import products as key
+#import products as value
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -28,12 +29,13 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let first_row = workgroup_row + thread / LANES * ROWS_PER_THREAD;
     // Not within the loop over columns: there it would cost every group of weights, on some devices three times the work.
     if (workgroup_row < QUERY_ROWS) {
-        query_share_products(0u, first_row, thread);
+        query_share_products(first_row, thread);
     } else if (workgroup_row < FIRST_VALUE_ROW) {
-        key_share_products(0u, first_row - QUERY_ROWS, thread);
+        key_share_products(first_row - QUERY_ROWS, thread);
     } else {
-        value_share_products(0u, first_row - FIRST_VALUE_ROW, thread);
+        value_share_products(first_row - FIRST_VALUE_ROW, thread);
     }
+    share_squares(thread, ROWS_PER_THREAD);
     workgroupBarrier();
     if (thread < ROWS_PER_WORKGROUP) {
         let row_set = thread / ROWS_PER_THREAD;

@@ -14,7 +14,7 @@ const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 const VALUES: u32 = ROWS_PER_THREAD * TOKENS;
 
 #import lanes
-#import dequantize
+#import format
 #import epilogue
 
 @compute @workgroup_size(THREADS)

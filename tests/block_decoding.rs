@@ -1,6 +1,6 @@
 //! Every tensor type is decoded on the GPU to the same bits as by candle.
 
-use qwisp::backend::gpu::operations::Embed;
+use qwisp::backend::gpu::operations::{Embed, Weighed};
 use qwisp::backend::gpu::tensor::Tensor;
 use qwisp::generate::Random;
 use qwisp::gguf::TensorType;
@@ -23,8 +23,18 @@ fn decode(gpu: &mut Gpu, matrix: &QuantizedMatrix, max_binding_bytes: u64, piece
     let tokens: Vec<u32> = (0..matrix.rows as u32).rev().collect();
     let residual = gpu.buffer(&vec![f32::NAN; matrix.rows * matrix.columns]);
     let token_buffer = gpu.buffer(&tokens);
-    Embed { table: &table, tokens: &token_buffer, token_count: tokens.len(), residual: &residual }
-        .record(&mut gpu.recorder);
+    let norm = gpu.buffer(&vec![0.0f32; matrix.columns]);
+    let weighed = gpu.buffer(&vec![0.0f32; matrix.columns]);
+    let squares = gpu.buffer(&vec![0.0f32; matrix.columns]);
+    Embed {
+        table: &table,
+        tokens: &token_buffer,
+        token_count: tokens.len(),
+        residual: &residual,
+        norm: &norm,
+        weighed: Weighed { row: &weighed, squares: &squares },
+    }
+    .record(&mut gpu.recorder);
     let rows = gpu.read(&residual);
     (table.shards.len(), rows.chunks(matrix.columns).rev().flatten().copied().collect())
 }

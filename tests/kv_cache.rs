@@ -80,10 +80,16 @@ impl Backend for CountingDevice {
     fn begin(&mut self, _: &[u32], _: usize) {
         unreachable!()
     }
+    fn begin_batch(&mut self, _: &[u32], _: &[usize]) {
+        unreachable!()
+    }
+    fn attention_batch(&mut self, _: Option<&HeadNorms<()>>, _: &[&usize]) {
+        unreachable!()
+    }
     fn rehearse(&mut self, _: usize, _: usize) {
         unreachable!()
     }
-    fn embed(&mut self, (): &()) {
+    fn embed(&mut self, (): &(), (): &()) {
         unreachable!()
     }
     fn query_key_value(&mut self, (): &(), _: [&Projection<()>; 3]) {
@@ -92,13 +98,13 @@ impl Backend for CountingDevice {
     fn attention(&mut self, _: Option<&HeadNorms<()>>, _: &usize) {
         unreachable!()
     }
-    fn attention_output(&mut self, (): &()) {
+    fn attention_output(&mut self, (): &(), (): &()) {
         unreachable!()
     }
     fn gate_up(&mut self, (): &(), (): &(), (): &()) {
         unreachable!()
     }
-    fn feed_forward_output(&mut self, (): &()) {
+    fn feed_forward_output(&mut self, (): &(), (): &()) {
         unreachable!()
     }
     fn head(&mut self, (): &(), (): &(), _: usize, _: usize) {

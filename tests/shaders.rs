@@ -9,7 +9,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
     Arithmetic, Attention, AttentionDecode, AttentionReduce, Copy, Embed, GateUp, Head, MatMul, Quantize,
-    QueryKeyValue, Repack, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder,
+    QueryKeyValue, Repack, ResidualMatvec, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder, Weigh,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::backend::gpu::tier::Tier;
@@ -78,6 +78,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         RopeAppend::variant(dimensions, true),
         Sample::variant(),
         SiluMul::variant(feed_forward),
+        Weigh::variant(hidden),
     ];
     for format in TensorType::ALL {
         variants.push(Embed::variant(format, hidden, 0, [vocabulary, 0]));
@@ -100,6 +101,8 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
             ([hidden, feed_forward], [hidden, 0]),
             ([vocabulary - 32, hidden], [vocabulary, 32]),
         ];
+        variants.push(ResidualMatvec::variant(format, [hidden, queries]));
+        variants.push(ResidualMatvec::variant(format, [hidden, feed_forward]));
         for epilogue in Epilogue::ALL {
             for (weights, output) in shapes {
                 // Those for a token and for a few; those for more, by the tokens of a workgroup.
@@ -209,6 +212,10 @@ fn every_shader_file_is_part_of_a_variant() {
     for (tier, _) in TIERS {
         sources.extend(variants(&dimensions(MODELS[0].1)).iter().map(|variant| variant.source(tier)));
     }
+    // What is imported under a name has it in front.
+    let unnamed: Vec<String> =
+        sources.iter().map(|source| source.replace("first_", "").replace("FIRST_", "")).collect();
+    sources.extend(unnamed);
     let files = shader_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("shaders"));
     assert!(!files.is_empty());
     for (path, text) in files {

@@ -1,6 +1,7 @@
-// A group of the formats of five bits. Its first planes: 32 nibbles a group; 32 fifth bits in a word a group, bit
-// 8 j + part for quant 4 * part + j, so that those of four neighbours shift straight into their bytes.
-#import planes
+// A group of the formats of five bits. Its first planes: 32 nibbles a group; 32 fifth bits in a word a group, that of
+// quant 4 * part + j in byte j: bit 4 + part for the first four parts, part - 4 for the others. So those of four neighbours
+// are above their nibbles after a single shift.
+#import quant_group
 
 const FIFTH_BITS: u32 = GROUPS;
 // Where the planes after these start.
@@ -15,11 +16,11 @@ struct Group {
 
 // Quants 4 * part to 4 * part + 3 of a group as bytes, 0 to 31.
 fn packed_quants4(group: Group, part: u32) -> u32 {
-    let high = ((group.high >> part) & 0x01010101u) << 4u;
+    let high = (select(group.high, group.high << 4u, part >= 4u) >> (part & 3u)) & 0x10101010u;
     return nibbles4(group.nibbles, part) | high;
 }
 
-// The same as floats.
+// The same as floats in their places.
 fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(packed_quants4(group, part));
+    return bytes_in_places(packed_quants4(group, part));
 }

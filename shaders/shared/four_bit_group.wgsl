@@ -1,5 +1,5 @@
 // A group of the formats of four bits: its first plane is 32 nibbles a group.
-#import planes
+#import quant_group
 
 // Where the planes after the nibbles start.
 const AFTER_NIBBLES: u32 = GROUPS;
@@ -15,7 +15,7 @@ fn packed_quants4(group: Group, part: u32) -> u32 {
     return nibbles4(group.nibbles, part);
 }
 
-// The same as floats.
+// The same as floats in their places.
 fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(packed_quants4(group, part));
+    return bytes_in_places(packed_quants4(group, part));
 }

@@ -21,14 +21,3 @@ fn plane_half_word(start: u32, index: u32) -> u32 {
 fn plane_half(start: u32, index: u32) -> f32 {
     return half_to_float(plane_half_word(start, index));
 }
-
-// The four bytes of a word as floats, lowest first.
-fn bytes_to_floats(word: u32) -> vec4<f32> {
-    return vec4<f32>((vec4<u32>(word) >> vec4<u32>(0u, 8u, 16u, 24u)) & vec4<u32>(0xffu));
-}
-
-// Four nibbles as bytes: weights 4 * part to 4 * part + 3 of a group. The low nibbles of its sixteen bytes are weights 0
-// to 15, the high ones 16 to 31.
-fn nibbles4(nibbles: vec4<u32>, part: u32) -> u32 {
-    return (nibbles[part & 3u] >> ((part >> 2u) * 4u)) & 0x0f0f0f0fu;
-}

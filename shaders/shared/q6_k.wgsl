@@ -1,7 +1,7 @@
 // Q6_K: weight = scale * group scale * (q - 32), blocks of 8 groups, a group scale for 16 weights. Planes: 32 nibbles a
 // group; the upper two bits of 32 quants in two words a group; two signed group scales, a byte each, two groups to a
 // word; an f16 scale a block.
-#import planes
+#import quant_group
 
 // The quant that stands for zero.
 const ZERO: f32 = 32.0;
@@ -11,7 +11,7 @@ const SCALES: u32 = GROUP_SCALES + (GROUPS + 7u) / 8u;
 
 struct Group {
     nibbles: vec4<u32>,
-    high: vec2<u32>, // bits 8 j + 2 (part % 4) and the next of word part / 4 for quant 4 * part + j
+    high: vec2<u32>, // word part / 4, byte j for quant 4 * part + j: bits 4, 6, 0 or 2 and the next one
     scales: vec2<f32>, // of weights 0 to 15 and 16 to 31
     minimum: f32,
 }
@@ -26,11 +26,12 @@ fn load_group(group: u32) -> Group {
 
 // Quants 4 * part to 4 * part + 3 of a group as bytes, 0 to 63.
 fn packed_quants4(group: Group, part: u32) -> u32 {
-    let high = ((group.high[part >> 2u] >> ((part & 3u) * 2u)) & 0x03030303u) << 4u;
+    let word = group.high[part >> 2u];
+    let high = (select(word, word << 4u, (part & 2u) != 0u) >> ((part & 1u) * 2u)) & 0x30303030u;
     return nibbles4(group.nibbles, part) | high;
 }
 
-// The same as floats.
+// The same as floats in their places.
 fn quants4(group: Group, part: u32) -> vec4<f32> {
-    return bytes_to_floats(packed_quants4(group, part));
+    return bytes_in_places(packed_quants4(group, part));
 }

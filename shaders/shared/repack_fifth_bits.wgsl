@@ -4,7 +4,7 @@ fn transpose_fifth_bits(bits: u32) -> u32 {
     for (var part = 0u; part < 8u; part++) {
         let four = bits >> (part * 4u);
         let spread = (four & 1u) | ((four & 2u) << 7u) | ((four & 4u) << 14u) | ((four & 8u) << 21u);
-        transposed |= spread << part;
+        transposed |= spread << (part ^ 4u);
     }
     return transposed;
 }

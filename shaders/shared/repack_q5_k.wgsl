@@ -9,7 +9,7 @@ fn repack_block(source: u32, block: u32) {
         weights[block * 8u + group] = group_nibbles(source + 48u, group);
         var bits = 0u;
         for (var part = 0u; part < 8u; part++) {
-            bits |= ((word_at(source + 16u + part * 4u) >> group) & 0x01010101u) << part;
+            bits |= ((word_at(source + 16u + part * 4u) >> group) & 0x01010101u) << (part ^ 4u);
         }
         write_word(FIFTH_BITS, block * 8u + group, bits);
     }

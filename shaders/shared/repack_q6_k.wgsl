@@ -19,7 +19,7 @@ fn repack_block(source: u32, block: u32) {
         for (var word = 0u; word < 2u; word++) {
             var bits = 0u;
             for (var i = 0u; i < 4u; i++) {
-                bits |= ((word_at(upper + word * 16u + i * 4u) >> (in_half * 2u)) & 0x03030303u) << (i * 2u);
+                bits |= ((word_at(upper + word * 16u + i * 4u) >> (in_half * 2u)) & 0x03030303u) << ((i * 2u) ^ 4u);
             }
             write_word(HIGH_BITS, (block * 8u + group) * 2u + word, bits);
         }

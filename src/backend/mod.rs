@@ -135,8 +135,9 @@ pub trait Backend {
     /// Starts a pass that will be discarded: recording it makes its kernels ready, and nothing of it is run.
     fn rehearse(&mut self, tokens: usize, position: usize);
 
-    /// residual = rows of `table` `[vocabulary, hidden]`, one for each token.
-    fn embed(&mut self, table: &Self::Tensor);
+    /// residual = rows of `table` `[vocabulary, hidden]`, one for each token. Here and wherever the residual is written,
+    /// `next_norm` is what it will be normalised by next, so that the device can prepare for it.
+    fn embed(&mut self, table: &Self::Tensor, next_norm: &Self::Tensor);
 
     /// Normalises the residual by `norm` and projects it to queries, keys and values.
     fn query_key_value(&mut self, norm: &Self::Tensor, projections: [&Projection<Self::Tensor>; 3]);
@@ -149,13 +150,13 @@ pub trait Backend {
     fn attention_batch(&mut self, norms: Option<&HeadNorms<Self::Tensor>>, caches: &[&Self::LayerCache]);
 
     /// residual += weight · attention.
-    fn attention_output(&mut self, weight: &Self::Tensor);
+    fn attention_output(&mut self, weight: &Self::Tensor, next_norm: &Self::Tensor);
 
     /// Normalises the residual by `norm`; keeps silu(gate · x) * (up · x).
     fn gate_up(&mut self, norm: &Self::Tensor, gate: &Self::Tensor, up: &Self::Tensor);
 
     /// residual += weight · what [`gate_up`](Self::gate_up) kept.
-    fn feed_forward_output(&mut self, weight: &Self::Tensor);
+    fn feed_forward_output(&mut self, weight: &Self::Tensor, next_norm: &Self::Tensor);
 
     /// logits = head · norm(residual), for `rows` (at most [`MAX_LOGIT_ROWS`]) tokens of the pass from `first_row` on.
     /// May be done several times for one pass, each read before the next.

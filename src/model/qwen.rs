@@ -87,13 +87,15 @@ impl<B: Backend> Model<B> {
         weights: &Weights<B::Tensor>,
         attention: impl Fn(&mut B, usize, Option<&HeadNorms<B::Tensor>>),
     ) {
-        backend.embed(&weights.token_embedding);
+        let attention_norm =
+            |layer: usize| weights.layers.get(layer).map_or(&weights.output_norm, |layer| &layer.attention_norm);
+        backend.embed(&weights.token_embedding, attention_norm(0));
         for (index, layer) in weights.layers.iter().enumerate() {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
             attention(backend, index, layer.head_norms.as_ref());
-            backend.attention_output(&layer.attention_output);
+            backend.attention_output(&layer.attention_output, &layer.feed_forward_norm);
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
-            backend.feed_forward_output(&layer.down);
+            backend.feed_forward_output(&layer.down, attention_norm(index + 1));
         }
     }
 

@@ -5,7 +5,10 @@ use qwisp::backend::gpu::operations::Embed;
 use qwisp::generate::Random;
 use qwisp::gguf::TensorType;
 
+use super::WeighedRow;
+use super::support::closeness::widen;
 use super::support::gpu::Gpu;
+use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
 
 #[test]
@@ -23,8 +26,17 @@ fn embed_looks_up_the_row_of_each_token() {
         let table = matrix.upload(&mut gpu.recorder, MAX_BINDING_BYTES, 1 << 16);
         let residual = gpu.buffer(&vec![f32::NAN; tokens.len() * columns]);
         let token_buffer = gpu.buffer(tokens);
-        Embed { table: &table, tokens: &token_buffer, token_count: tokens.len(), residual: &residual }
-            .record(&mut gpu.recorder);
+        let norm = normal(&mut random, columns, 1.0);
+        let weighed = WeighedRow::empty(&mut gpu, columns);
+        Embed {
+            table: &table,
+            tokens: &token_buffer,
+            token_count: tokens.len(),
+            residual: &residual,
+            norm: &gpu.buffer(&norm),
+            weighed: weighed.buffers(),
+        }
+        .record(&mut gpu.recorder);
         let got = gpu.read(&residual);
 
         let weights = matrix.dequantized();
@@ -32,5 +44,6 @@ fn embed_looks_up_the_row_of_each_token() {
             let expected = &weights[token as usize * columns..][..columns];
             assert!(got == expected, "{name}: token {token}");
         }
+        weighed.check(&mut gpu, name, &widen(&weights[tokens[0] as usize * columns..][..columns]), &norm);
     }
 }

@@ -12,7 +12,7 @@ use super::support::closeness::{assert_close, widen};
 use super::support::gpu::{Gpu, open_tiers};
 use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
-use super::{F32, residual_with_outliers};
+use super::{F32, WeighedRow, residual_with_outliers};
 
 const PIECE_PAIRS: usize = 1 << 16;
 const EPSILON: f32 = 1e-6;
@@ -44,16 +44,10 @@ fn check(gpu: &mut Gpu, random: &mut Random, (formats, [rows, columns]): Case) {
     // What is added to the mean square is as large as the first one's.
     let runs = [("", normal(random, columns, 1e-3)), (", outliers", residual_with_outliers(random, columns))];
     for (name, residual) in runs {
+        let weighed = WeighedRow::of(gpu, &residual, &norm);
         let hidden = gpu.buffer(&vec![7.5f32; rows + BEHIND]);
-        GateUp {
-            residual: &gpu.buffer(&residual),
-            norm: &gpu.buffer(&norm),
-            epsilon: EPSILON,
-            gate: &gate,
-            up: &up,
-            hidden: &hidden,
-        }
-        .record(&mut gpu.recorder);
+        GateUp { input: weighed.buffers(), epsilon: EPSILON, gate: &gate, up: &up, hidden: &hidden }
+            .record(&mut gpu.recorder);
         let got = gpu.read(&hidden);
 
         let case = format!("{}, {formats:?} [{rows}, {columns}]{name}", gpu.tier().name());

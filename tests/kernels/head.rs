@@ -1,6 +1,5 @@
 //! `shaders/head.wgsl`: logits against the reference, what penalties make of them against the sampler on the host.
 
-use qwisp::backend::MAX_PASS_TOKENS;
 use qwisp::backend::gpu::device::MAX_BINDING_BYTES;
 use qwisp::backend::gpu::operations::{Head, LOGIT_BLOCK, OCCURRED, SamplingSettings, occurrences};
 use qwisp::backend::gpu::tensor::Tensor;
@@ -14,7 +13,7 @@ use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
 use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
-use super::{F32, pass, residual_with_outliers};
+use super::{F32, WeighedRow, residual_with_outliers};
 
 const PIECE_PAIRS: usize = 1 << 16;
 const EPSILON: f32 = 1e-6;
@@ -62,27 +61,16 @@ impl Problem {
         format!("{}, {tensor_type:?} [{rows}, {columns}]", gpu.tier().name())
     }
 
-    /// The logits for the last token, `residual`, of a pass over `tokens`.
-    fn run(
-        &self,
-        gpu: &mut Gpu,
-        tokens: usize,
-        residual: &[f32],
-        settings: SamplingSettings,
-        occurrences: &[u32],
-    ) -> Logits {
-        let QuantizedMatrix { rows, columns, .. } = self.matrix;
-        // No other row of the residual stream has anything to do with it.
-        let mut rows_of_pass = vec![f32::NAN; MAX_PASS_TOKENS * columns];
-        rows_of_pass[(tokens - 1) * columns..][..columns].copy_from_slice(residual);
+    /// The logits for a token whose residual this is.
+    fn run(&self, gpu: &mut Gpu, residual: &[f32], settings: SamplingSettings, occurrences: &[u32]) -> Logits {
+        let rows = self.matrix.rows;
+        let weighed = WeighedRow::of(gpu, residual, &self.norm);
         let blocks = rows.div_ceil(LOGIT_BLOCK);
         let logits = gpu.buffer(&vec![STAYS; rows + BEHIND]);
         let block_maxima = gpu.buffer(&vec![STAYS; blocks + BEHIND]);
         Head {
-            step: &gpu.step(pass(tokens, 7)),
             settings: &gpu.uniform(settings),
-            residual: &gpu.buffer(&rows_of_pass),
-            norm: &gpu.buffer(&self.norm),
+            input: weighed.buffers(),
             epsilon: EPSILON,
             weights: &self.weights,
             occurrences: &gpu.buffer(occurrences),
@@ -97,10 +85,10 @@ impl Problem {
     }
 
     /// Compares logits and maxima with the reference; returns the logits.
-    fn check(&self, gpu: &mut Gpu, tokens: usize, residual: &[f32], choices: usize) -> Vec<f32> {
-        let case = format!("{}, {tokens} tokens, {choices} choices", self.name(gpu));
+    fn check(&self, gpu: &mut Gpu, residual: &[f32], choices: usize) -> Vec<f32> {
+        let case = format!("{}, {choices} choices", self.name(gpu));
         let settings = settings(&Sampling::greedy(), choices);
-        let got = self.run(gpu, tokens, residual, settings, &vec![0; self.matrix.rows]);
+        let got = self.run(gpu, residual, settings, &vec![0; self.matrix.rows]);
         let expected = logits(&widen(residual), &widen(&self.norm), EPSILON.into(), &self.matrix.dequantized());
         assert_close(&case, &got.logits, &expected, F32);
         assert_eq!(got.block_maxima, block_maxima(&got.logits, choices), "{case}: block maxima");
@@ -132,9 +120,9 @@ fn logits_are_right_in_every_format() {
         let columns = format.block_weights().max(96);
         let problem = Problem::random(&mut gpu, &mut random, format, [75, columns], MAX_BINDING_BYTES);
         // All of them; up to the border of a block, and not.
-        for (tokens, choices) in [(1, 75), (40, 64), (2, 33), (64, 1)] {
+        for choices in [75, 64, 33, 1] {
             let residual = normal(&mut random, columns, 1.0);
-            problem.check(&mut gpu, tokens, &residual, choices);
+            problem.check(&mut gpu, &residual, choices);
         }
     }
 }
@@ -155,8 +143,8 @@ fn logits_of_real_widths_are_right_on_every_tier() {
         for &(format, [rows, columns]) in cases {
             let problem = Problem::random(&mut gpu, &mut random, format, [rows, columns], MAX_BINDING_BYTES);
             // What is added to the mean square is as large as this one's.
-            problem.check(&mut gpu, 1, &normal(&mut random, columns, 1e-3), rows);
-            problem.check(&mut gpu, 40, &residual_with_outliers(&mut random, columns), rows - rows / 50);
+            problem.check(&mut gpu, &normal(&mut random, columns, 1e-3), rows);
+            problem.check(&mut gpu, &residual_with_outliers(&mut random, columns), rows - rows / 50);
         }
     }
 }
@@ -175,8 +163,8 @@ fn a_head_in_shards_leaves_the_same_as_in_one_piece() {
         let residual = normal(&mut Random::new(4), columns, 1.0);
         // Choices end in the first shard, and in the second one.
         for choices in [40, 64, 99, 101] {
-            let expected = whole.check(&mut gpu, 3, &residual, choices);
-            assert_eq!(sharded.check(&mut gpu, 3, &residual, choices), expected, "{choices} choices");
+            let expected = whole.check(&mut gpu, &residual, choices);
+            assert_eq!(sharded.check(&mut gpu, &residual, choices), expected, "{choices} choices");
         }
     }
 }
@@ -188,7 +176,7 @@ fn the_logits_of_a_whole_vocabulary_are_right() {
     let mut random = Random::new(7);
     let problem = Problem::random(&mut gpu, &mut random, TensorType::Q8_0, [151_936, 896], MAX_BINDING_BYTES);
     assert_eq!(problem.weights.shards.len(), 2);
-    problem.check(&mut gpu, 40, &normal(&mut random, 896, 1.0), 151_665);
+    problem.check(&mut gpu, &normal(&mut random, 896, 1.0), 151_665);
 }
 
 /// Makes a sampler on the host count a token of an answer.
@@ -210,7 +198,7 @@ fn tokens_that_occurred_are_held_back_as_on_the_host() {
     let max_binding_bytes = Tensor::bytes(TensorType::Q8_0, 2 * LOGIT_BLOCK, 96);
     let problem = Problem::random(&mut gpu, &mut random, TensorType::Q8_0, [ROWS, 96], max_binding_bytes);
     let residual = normal(&mut random, 96, 1.0);
-    let plain = problem.check(&mut gpu, 1, &residual, CHOICES);
+    let plain = problem.check(&mut gpu, &residual, CHOICES);
     for (repetition_penalty, presence_penalty, frequency_penalty) in
         [(1.0, 0.0, 0.0), (1.3, 0.0, 0.0), (0.5, 0.0, 0.0), (1.0, 1.5, 0.0), (1.0, 0.0, 0.7), (1.1, -3.0, 7.0)]
     {
@@ -226,7 +214,7 @@ fn tokens_that_occurred_are_held_back_as_on_the_host() {
         sampler.sample(&mut expected);
 
         let case = format!("{sampling:?}");
-        let got = problem.run(&mut gpu, 1, &residual, settings(&sampling, CHOICES), &occurrences);
+        let got = problem.run(&mut gpu, &residual, settings(&sampling, CHOICES), &occurrences);
         assert_close(&case, &got.logits, &widen(&expected), F32);
         for (token, _) in occurrences.iter().enumerate().filter(|(_, occurrence)| **occurrence == 0) {
             assert_eq!(got.logits[token], plain[token], "{case}: token {token}, which did not occur");
@@ -246,7 +234,7 @@ fn blocks_with_logits_that_are_not_finite_are_marked() {
         let residual = normal(&mut random, COLUMNS, 1.0);
         let mut problem = Problem::random(&mut gpu, &mut random, TensorType::F32, [ROWS, COLUMNS], MAX_BINDING_BYTES);
         let settings = settings(&Sampling::greedy(), CHOICES);
-        let finite = problem.run(&mut gpu, 1, &residual, settings, &[0; ROWS]);
+        let finite = problem.run(&mut gpu, &residual, settings, &[0; ROWS]);
         assert_eq!(finite.block_maxima, block_maxima(&finite.logits, CHOICES));
 
         // A residual stream that is not finite, or whose square isn't, spoils every logit. Tokens from 70 on pad the
@@ -254,7 +242,7 @@ fn blocks_with_logits_that_are_not_finite_are_marked() {
         for bad in not_finite.into_iter().chain([1e30]) {
             let mut residual = residual.clone();
             residual[9] = bad;
-            let got = problem.run(&mut gpu, 1, &residual, settings, &[0; ROWS]);
+            let got = problem.run(&mut gpu, &residual, settings, &[0; ROWS]);
             let case = format!("{}, {bad} in the residual", gpu.tier().name());
             assert_eq!(got.block_maxima, [INFINITY, INFINITY, INFINITY, MASKED.to_bits()], "{case}");
         }
@@ -266,7 +254,7 @@ fn blocks_with_logits_that_are_not_finite_are_marked() {
                 problem.matrix.bytes[offset..offset + 4].copy_from_slice(&bad.to_le_bytes());
                 problem.weights = problem.matrix.upload(&mut gpu.recorder, MAX_BINDING_BYTES, PIECE_PAIRS);
                 problem.matrix.bytes.copy_from_slice(&good_bytes);
-                let got = problem.run(&mut gpu, 1, &residual, settings, &[0; ROWS]);
+                let got = problem.run(&mut gpu, &residual, settings, &[0; ROWS]);
                 let mut expected = finite.block_maxima.clone();
                 if let Some(block) = marked {
                     expected[block] = INFINITY;

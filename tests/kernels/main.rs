@@ -14,10 +14,12 @@ mod head;
 mod matmul;
 mod quantize;
 mod query_key_value;
+mod residual_matvec;
 mod rms_norm;
 mod rope_append;
 mod sample;
 mod silu_mul;
+mod weigh;
 
 #[path = "../reference/mod.rs"]
 mod reference;
@@ -25,8 +27,11 @@ mod reference;
 mod support;
 
 use qwisp::backend::gpu::Step;
+use qwisp::backend::gpu::operations::Weighed;
 use qwisp::generate::Random;
 
+use self::support::closeness::assert_close;
+use self::support::gpu::Gpu;
 use self::support::noise::normal;
 
 /// The squared error of a kernel in f32, as part of the whole: (1e-5)².
@@ -49,4 +54,36 @@ fn residual_with_outliers(random: &mut Random, columns: usize) -> Vec<f32> {
     residual[3] = 1e4;
     residual[columns - 1] = -3e3;
     residual
+}
+
+/// Buffers of a [`Weighed`] row.
+struct WeighedRow {
+    row: wgpu::Buffer,
+    squares: wgpu::Buffer,
+}
+
+impl WeighedRow {
+    /// As a kernel finds it.
+    fn of(gpu: &mut Gpu, residual: &[f32], norm: &[f32]) -> Self {
+        let row: Vec<f32> = residual.iter().zip(norm).map(|(x, weight)| x * weight).collect();
+        let squares: Vec<f32> = residual.chunks(8).map(|octet| octet.iter().map(|x| x * x).sum()).collect();
+        Self { row: gpu.buffer(&row), squares: gpu.buffer(&squares) }
+    }
+
+    /// For a kernel to write, for a row of `columns`.
+    fn empty(gpu: &mut Gpu, columns: usize) -> Self {
+        Self { row: gpu.buffer(&vec![f32::NAN; columns]), squares: gpu.buffer(&vec![f32::NAN; columns / 8]) }
+    }
+
+    fn buffers(&self) -> Weighed<'_> {
+        Weighed { row: &self.row, squares: &self.squares }
+    }
+
+    /// Compares what a kernel wrote with what it should be of a residual.
+    fn check(&self, gpu: &mut Gpu, case: &str, residual: &[f64], norm: &[f32]) {
+        let row: Vec<f64> = residual.iter().zip(norm).map(|(x, &weight)| x * f64::from(weight)).collect();
+        let squares: Vec<f64> = residual.chunks(8).map(|octet| octet.iter().map(|x| x * x).sum()).collect();
+        assert_close(&format!("{case}, weighed"), &gpu.read(&self.row), &row, F32);
+        assert_close(&format!("{case}, squares"), &gpu.read(&self.squares), &squares, F32);
+    }
 }

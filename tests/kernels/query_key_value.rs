@@ -11,7 +11,7 @@ use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
 use super::support::noise::normal;
 use super::support::quantized_matrix::{QuantizedMatrix, Scales};
-use super::{F32, residual_with_outliers};
+use super::{F32, WeighedRow, residual_with_outliers};
 
 const PIECE_PAIRS: usize = 1 << 16;
 const EPSILON: f32 = 1e-6;
@@ -39,7 +39,6 @@ fn check(gpu: &mut Gpu, random: &mut Random, (formats, rows, columns): Case) {
     let tensors = matrices.each_ref().map(|matrix| matrix.upload(&mut gpu.recorder, MAX_BINDING_BYTES, PIECE_PAIRS));
     let weights = matrices.each_ref().map(QuantizedMatrix::dequantized);
     let norm = normal(random, columns, 1.0);
-    let norm_buffer = gpu.buffer(&norm);
 
     let biases = rows.map(|rows| normal(random, rows, 30.0));
     // A model without biases has one buffer of zeros for all three, as long as the longest.
@@ -53,10 +52,10 @@ fn check(gpu: &mut Gpu, random: &mut Random, (formats, rows, columns): Case) {
     ];
     for (name, residual, bias_buffers, biases) in runs {
         let total_rows: usize = rows.iter().sum();
+        let weighed = WeighedRow::of(gpu, &residual, &norm);
         let qkv = gpu.buffer(&vec![7.5f32; total_rows + BEHIND]);
         QueryKeyValue {
-            residual: &gpu.buffer(&residual),
-            norm: &norm_buffer,
+            input: weighed.buffers(),
             epsilon: EPSILON,
             weights: tensors.each_ref(),
             biases: bias_buffers,

@@ -2,7 +2,7 @@
 
 use super::Step;
 use super::device::Device;
-use super::operations::{AttentionDecode, QuantizedRows, rotations};
+use super::operations::{AttentionDecode, QuantizedRows, Weighed, rotations};
 use super::tier::Tier;
 use crate::backend::{Dimensions, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 
@@ -20,6 +20,8 @@ pub(super) struct Activations {
     pub(super) residual: wgpu::Buffer,
     /// f32 `[tokens, hidden]`.
     pub(super) normalized: wgpu::Buffer,
+    /// f32 `[1, hidden]` and f32 `[hidden / 8]`: [`Weighed`].
+    weighed: [wgpu::Buffer; 2],
     /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`.
     pub(super) qkv: wgpu::Buffer,
     /// f32 `[tokens, heads * head_dim]`.
@@ -70,6 +72,8 @@ impl Activations {
             logits_step: step("logits step"),
             residual: rows("residual", dimensions.hidden),
             normalized: rows("normalized", dimensions.hidden),
+            weighed: [("weighed", 1), ("squares", 8)]
+                .map(|(label, part)| buffer(label, dimensions.hidden / part * size_of::<f32>(), Usage::STORAGE)),
             qkv: rows("qkv", dimensions.qkv_columns()),
             attention: rows("attention", dimensions.heads * dimensions.head_dim),
             attention_partials: buffer("attention partials", partial_floats * size_of::<f32>(), Usage::STORAGE),
@@ -84,5 +88,11 @@ impl Activations {
             logits: buffer("logits", logits_bytes, Usage::STORAGE | Usage::COPY_SRC),
             staging: buffer("logits for the host", logits_bytes, Usage::MAP_READ | Usage::COPY_DST),
         }
+    }
+
+    /// The residual stream of a single token, weighed for the next norm.
+    pub(super) fn weighed(&self) -> Weighed<'_> {
+        let [row, squares] = &self.weighed;
+        Weighed { row, squares }
     }
 }

@@ -21,8 +21,8 @@ use bytemuck::{Pod, Zeroable};
 use self::activations::{Activations, ROW_STEP_BYTES};
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
-    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue, RmsNorm, RopeAppend, Sample,
-    SiluMul,
+    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue, ResidualMatvec, RmsNorm,
+    RopeAppend, Sample, SiluMul, Weigh,
 };
 use self::recorder::{Recorder, Recording};
 use self::sampler::Sampler;
@@ -202,11 +202,37 @@ impl GpuBackend {
         }
     }
 
+    /// Makes what the products of a single token want of the pass's last row under a norm.
+    fn weigh(&mut self, norm: &Tensor) {
+        Weigh {
+            step: &self.activations.step,
+            residual: &self.activations.residual,
+            norm: norm.buffer(),
+            weighed: self.activations.weighed(),
+            columns: self.dimensions.hidden,
+        }
+        .record(&mut self.recorder);
+    }
+
     /// residual += weight · input, for the rows of the pass.
-    fn add_to_residual(&mut self, weights: &Tensor, input: fn(&Activations) -> &wgpu::Buffer) {
+    fn add_to_residual(&mut self, weights: &Tensor, input: fn(&Activations) -> &wgpu::Buffer, next_norm: &Tensor) {
+        if self.is_fused([weights]) {
+            ResidualMatvec {
+                weights,
+                input: input(&self.activations),
+                residual: &self.activations.residual,
+                norm: next_norm.buffer(),
+                weighed: self.activations.weighed(),
+            }
+            .record(&mut self.recorder);
+            return;
+        }
         let output: fn(&Activations) -> &wgpu::Buffer = |activations| &activations.residual;
         let epilogue = Epilogue::AddToResidual;
         self.multiply(input, [Product { epilogue, ..Product::new(weights, output) }]);
+        if self.step.rows == 1 {
+            self.weigh(next_norm);
+        }
     }
 }
 
@@ -344,12 +370,14 @@ impl Backend for GpuBackend {
         self.purpose = Purpose::Rehearsal;
     }
 
-    fn embed(&mut self, table: &Tensor) {
+    fn embed(&mut self, table: &Tensor, next_norm: &Tensor) {
         Embed {
             table,
             tokens: &self.activations.tokens,
             token_count: self.step.rows as usize,
             residual: &self.activations.residual,
+            norm: next_norm.buffer(),
+            weighed: self.activations.weighed(),
         }
         .record(&mut self.recorder);
     }
@@ -358,8 +386,7 @@ impl Backend for GpuBackend {
         if self.is_fused(projections.map(|projection| &projection.weight)) {
             let no_bias = &self.activations.no_bias;
             QueryKeyValue {
-                residual: &self.activations.residual,
-                norm: norm.buffer(),
+                input: self.activations.weighed(),
                 epsilon: self.dimensions.rms_epsilon,
                 weights: projections.map(|projection| &projection.weight),
                 biases: projections.map(|projection| projection.bias.as_ref().map_or(no_bias, Tensor::buffer)),
@@ -456,15 +483,14 @@ impl Backend for GpuBackend {
         }
     }
 
-    fn attention_output(&mut self, weight: &Tensor) {
-        self.add_to_residual(weight, |activations| &activations.attention);
+    fn attention_output(&mut self, weight: &Tensor, next_norm: &Tensor) {
+        self.add_to_residual(weight, |activations| &activations.attention, next_norm);
     }
 
     fn gate_up(&mut self, norm: &Tensor, gate: &Tensor, up: &Tensor) {
         if self.is_fused([gate, up]) {
             GateUp {
-                residual: &self.activations.residual,
-                norm: norm.buffer(),
+                input: self.activations.weighed(),
                 epsilon: self.dimensions.rms_epsilon,
                 gate,
                 up,
@@ -486,8 +512,8 @@ impl Backend for GpuBackend {
         .record(&mut self.recorder);
     }
 
-    fn feed_forward_output(&mut self, weight: &Tensor) {
-        self.add_to_residual(weight, |activations| &activations.gate);
+    fn feed_forward_output(&mut self, weight: &Tensor, next_norm: &Tensor) {
+        self.add_to_residual(weight, |activations| &activations.gate, next_norm);
         // What is run again, or never, must stay in one piece.
         if self.purpose == Purpose::Tokens {
             self.recorder.submit_if_long();
@@ -537,11 +563,12 @@ impl Backend for GpuBackend {
     }
 
     fn sample(&mut self, norm: &Tensor, head: &Tensor) {
+        if self.step.rows > 1 {
+            self.weigh(norm);
+        }
         Head {
-            step: &self.activations.step,
             settings: &self.sampler.settings,
-            residual: &self.activations.residual,
-            norm: norm.buffer(),
+            input: self.activations.weighed(),
             epsilon: self.dimensions.rms_epsilon,
             weights: head,
             occurrences: &self.sampler.occurrences,

@@ -37,12 +37,14 @@ sources!(
         "quantize",
         "query_key_value",
         "repack",
+        "residual_matvec",
         "rms_norm",
         "rope_append",
         "sample",
         "silu_mul",
         "small_matmul",
         "subgroup_order",
+        "weigh",
     ]
 );
 sources!(
@@ -66,16 +68,17 @@ sources!(
         "input_group",
         "kv_cache",
         "lanes",
+        "norm",
         "normalized_heads",
-        "normalized_input",
-        "normalized_rows",
         "packed_group_quants",
         "packed_quants",
         "penalize",
+        "places",
         "plain_heads",
-        "plain_input",
         "planes",
         "product",
+        "products",
+        "quant_group",
         "q4_0",
         "q4_1",
         "q4_k",
@@ -107,6 +110,7 @@ sources!(
         "store_with_bias",
         "subgroup_sums",
         "sums",
+        "weigh",
     ]
 );
 

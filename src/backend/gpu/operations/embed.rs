@@ -1,5 +1,6 @@
 //! Looking up token embeddings: `shaders/embed.wgsl`.
 
+use super::Weighed;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
 use crate::backend::gpu::tensor::Tensor;
@@ -15,6 +16,10 @@ pub struct Embed<'a> {
     pub token_count: usize,
     /// f32 `[token_count, columns]`, written.
     pub residual: &'a wgpu::Buffer,
+    /// The first norm: f32 `[columns]`.
+    pub norm: &'a wgpu::Buffer,
+    /// Of the first token, written.
+    pub weighed: Weighed<'a>,
 }
 
 impl Embed<'_> {
@@ -28,8 +33,16 @@ impl Embed<'_> {
             let second_rows = if shards.len() == 2 { second.rows } else { 0 };
             recorder.dispatch(
                 &Self::variant(tensor_type, columns, first.first_row, [first.rows, second_rows]),
-                &[(0, &first.buffer), (1, &second.buffer), (2, self.tokens), (3, self.residual)],
-                [(columns / 4).div_ceil(64), self.token_count, 1],
+                &[
+                    (0, &first.buffer),
+                    (1, &second.buffer),
+                    (2, self.tokens),
+                    (3, self.residual),
+                    (4, self.norm),
+                    (5, self.weighed.row),
+                    (6, self.weighed.squares),
+                ],
+                [(columns / 8).div_ceil(64), self.token_count, 1],
                 0,
             );
         }

@@ -1,5 +1,6 @@
 //! The first half of the feed-forward layer for a single token: `shaders/gate_up.wgsl`.
 
+use super::Weighed;
 use super::lanes::Lanes;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
@@ -8,10 +9,8 @@ use crate::gguf::TensorType;
 
 /// hidden = silu(gate · x) * (up · x) with x = rms_norm(residual).
 pub struct GateUp<'a> {
-    /// f32 `[1, columns]`.
-    pub residual: &'a wgpu::Buffer,
-    /// f32 `[columns]`.
-    pub norm: &'a wgpu::Buffer,
+    /// The residual stream, weighed for the norm.
+    pub input: Weighed<'a>,
     /// What is added to the mean square.
     pub epsilon: f32,
     /// `[rows, columns]`, of one shard.
@@ -29,7 +28,13 @@ impl GateUp<'_> {
         recorder.count_weight_bytes(self.gate.device_bytes() + self.up.device_bytes());
         recorder.dispatch(
             &Self::variant([self.gate.tensor_type, self.up.tensor_type], [rows, columns], self.epsilon),
-            &[(0, self.residual), (1, self.norm), (2, self.gate.buffer()), (3, self.up.buffer()), (4, self.hidden)],
+            &[
+                (0, self.input.row),
+                (1, self.input.squares),
+                (2, self.gate.buffer()),
+                (3, self.up.buffer()),
+                (4, self.hidden),
+            ],
             [Lanes::for_many_rows(columns).workgroups(rows), 1, 1],
             2 * (rows * columns) as u64,
         );

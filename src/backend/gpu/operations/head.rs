@@ -1,21 +1,18 @@
 //! The logits that a token is sampled from: `shaders/head.wgsl`.
 
+use super::Weighed;
 use super::lanes::Lanes;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
 use crate::backend::gpu::tensor::Tensor;
 use crate::gguf::TensorType;
 
-/// logits = penalised head · rms_norm(residual), for the last token of a pass.
+/// logits = penalised head · rms_norm(residual), for one token.
 pub struct Head<'a> {
-    /// The pass.
-    pub step: &'a wgpu::Buffer,
     /// The penalties, and how many tokens can be chosen: `SamplingSettings`.
     pub settings: &'a wgpu::Buffer,
-    /// f32 `[tokens, columns]`.
-    pub residual: &'a wgpu::Buffer,
-    /// f32 `[columns]`.
-    pub norm: &'a wgpu::Buffer,
+    /// The residual stream at the last token, weighed for the norm.
+    pub input: Weighed<'a>,
     /// What is added to the mean square.
     pub epsilon: f32,
     /// `[vocabulary, columns]`.
@@ -37,14 +34,13 @@ impl Head<'_> {
             recorder.dispatch(
                 &Self::variant(tensor_type, [shard.rows, columns], shard.first_row, self.epsilon),
                 &[
-                    (0, self.step),
-                    (1, self.settings),
-                    (2, self.residual),
-                    (3, self.norm),
-                    (4, &shard.buffer),
-                    (5, self.occurrences),
-                    (6, self.logits),
-                    (7, self.block_maxima),
+                    (0, self.settings),
+                    (1, self.input.row),
+                    (2, self.input.squares),
+                    (3, &shard.buffer),
+                    (4, self.occurrences),
+                    (5, self.logits),
+                    (6, self.block_maxima),
                 ],
                 [Lanes::for_head(columns).workgroups(shard.rows), 1, 1],
                 (shard.rows * columns) as u64,

@@ -1,5 +1,6 @@
 //! The projections before attention for a single token: `shaders/query_key_value.wgsl`.
 
+use super::Weighed;
 use super::lanes::Lanes;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
@@ -11,10 +12,8 @@ const NAMES: [&str; 3] = ["query", "key", "value"];
 
 /// qkv = [query; key; value] · rms_norm(residual) + bias.
 pub struct QueryKeyValue<'a> {
-    /// f32 `[1, columns]`.
-    pub residual: &'a wgpu::Buffer,
-    /// f32 `[columns]`.
-    pub norm: &'a wgpu::Buffer,
+    /// The residual stream, weighed for the norm.
+    pub input: Weighed<'a>,
     /// What is added to the mean square.
     pub epsilon: f32,
     /// `[rows, columns]`, of one shard each.
@@ -36,8 +35,8 @@ impl QueryKeyValue<'_> {
         recorder.dispatch(
             &Self::variant(self.weights.map(|weights| weights.tensor_type), rows, columns, self.epsilon),
             &[
-                (0, self.residual),
-                (1, self.norm),
+                (0, self.input.row),
+                (1, self.input.squares),
                 (2, query),
                 (3, key),
                 (4, value),
