@@ -1,7 +1,9 @@
 //! What a forward pass is made of: a few fused operations, as one trait.
 //!
-//! [`gpu`] runs them as compute shaders. The model code knows only this trait, so it reads the same for every device.
+//! [`gpu`] runs them as compute shaders, [`cpu`] on the processor. The model code knows only this trait, so it reads the same
+//! for every device.
 
+pub mod cpu;
 pub mod gpu;
 
 use crate::error::Result;
@@ -77,6 +79,11 @@ pub trait Backend {
 
     /// Makes room for a tensor.
     fn allocate(&mut self, info: &TensorInfo) -> Result<Self::Tensor>;
+
+    /// Makes room for a table of which only rows are looked up, and no product is made.
+    fn allocate_table(&mut self, info: &TensorInfo) -> Result<Self::Tensor> {
+        self.allocate(info)
+    }
 
     /// The bytes that a tensor takes on the device.
     fn tensor_bytes(tensor: &Self::Tensor) -> u64;
