@@ -1,7 +1,7 @@
-//! Compares a model on this machine's GPU with reference answers.
+//! Compares a model on this machine's GPU, or on its processor, with reference answers.
 //!
 //! ```sh
-//! cargo run --release --example verify_model -- --model FILE --golden FILE.json [--long-context] [--tier NAME]
+//! cargo run --release --example verify_model -- --model FILE --golden FILE.json [--long-context] [--tier NAME] [--backend cpu]
 //! ```
 //! A golden file is a list of cases. Each has `messages`, the `prompt` and `prompt_ids` that the model's template makes
 //! of them, and `steps`: for each token `id` of a greedy continuation its exact log-probability `logprob_f32` and the
@@ -21,14 +21,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use qwisp::backend::gpu::GpuBackend;
+use qwisp::backend::Backend;
 use qwisp::backend::gpu::tier::Tier;
 use qwisp::engine::{ChatOptions, Engine};
 use qwisp::generate::{Generator, Sampling};
 use qwisp::text::Message;
 use serde::Deserialize;
 
-use self::common::load_engine;
+use self::common::{load_engine, load_engine_on_cpu};
 
 /// The case that takes long, and its flag.
 const LONG_CONTEXT: &str = "long-context";
@@ -85,22 +85,33 @@ impl Outcome {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { model, golden, long_context, tier } = Arguments::parse()?;
+    let Arguments { model, golden, long_context, tier, on_cpu } = Arguments::parse()?;
     let mut cases: Vec<Case> = serde_json::from_slice(&std::fs::read(golden)?)?;
     cases.retain(|case| long_context || case.name != LONG_CONTEXT);
     if cases.is_empty() || cases.iter().any(|case| case.steps.is_empty()) {
         return Err("the golden file has no cases, or one without steps: nothing would be verified".into());
     }
+    if on_cpu {
+        let mut engine = pollster::block_on(load_engine_on_cpu(&model, None))?;
+        return verify(&mut engine, &cases, F32_ACTIVATIONS);
+    }
     let mut engine = pollster::block_on(load_engine(&model, None, tier.as_deref()))?;
     let is_packed = engine.model().backend().device().tier == Tier::Packed;
-    let tolerance = if is_packed { I8_ACTIVATIONS } else { F32_ACTIVATIONS };
+    verify(&mut engine, &cases, if is_packed { I8_ACTIVATIONS } else { F32_ACTIVATIONS })
+}
 
+/// Compares all cases, and prints a table of them.
+fn verify<B: Backend>(
+    engine: &mut Engine<B>,
+    cases: &[Case],
+    tolerance: Tolerance,
+) -> Result<ExitCode, Box<dyn Error>> {
     println!("| case | prompt | ids | tokens | decided | wrong | mean difference | largest | token loop | seconds | |");
     println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let mut failed = 0;
-    for case in &cases {
+    for case in cases {
         let started = Instant::now();
-        let outcome = pollster::block_on(compare(&mut engine, case, tolerance))?;
+        let outcome = pollster::block_on(compare(engine, case, tolerance))?;
         let same = |is_same| if is_same { "same" } else { "DIFFERS" };
         println!(
             "| {} | {} | {} | {} | {} | {} | {:.5} | {:.5} | {} of {} the same | {:.1} | {} |",
@@ -123,7 +134,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn compare(engine: &mut Engine<GpuBackend>, case: &Case, tolerance: Tolerance) -> qwisp::Result<Outcome> {
+async fn compare<B: Backend>(engine: &mut Engine<B>, case: &Case, tolerance: Tolerance) -> qwisp::Result<Outcome> {
     let prompt_is_same = engine.prompt_text(&case.messages)? == case.prompt;
     let ids_are_same = engine.prompt_tokens(&case.messages, &ChatOptions::default())? == case.prompt_ids;
 
@@ -161,8 +172,8 @@ async fn compare(engine: &mut Engine<GpuBackend>, case: &Case, tolerance: Tolera
 }
 
 /// What the token loop writes after a prompt. The last token of the prompt is computed alone, like those that follow.
-async fn continue_greedily(
-    engine: &mut Engine<GpuBackend>,
+async fn continue_greedily<B: Backend>(
+    engine: &mut Engine<B>,
     prompt: &[u32],
     max_tokens: usize,
 ) -> qwisp::Result<Vec<u32>> {
@@ -183,11 +194,12 @@ struct Arguments {
     golden: PathBuf,
     long_context: bool,
     tier: Option<String>,
+    on_cpu: bool,
 }
 
 impl Arguments {
     fn parse() -> Result<Self, Box<dyn Error>> {
-        let (mut model, mut golden, mut long_context, mut tier) = (None, None, false, None);
+        let (mut model, mut golden, mut long_context, mut tier, mut on_cpu) = (None, None, false, None, false);
         let mut words = std::env::args().skip(1);
         while let Some(name) = words.next() {
             match name.as_str() {
@@ -195,11 +207,16 @@ impl Arguments {
                 "--golden" => golden = words.next().map(PathBuf::from),
                 "--tier" => tier = words.next(),
                 "--long-context" => long_context = true,
+                "--backend" => match words.next().as_deref() {
+                    Some("cpu") => on_cpu = true,
+                    Some("gpu") => on_cpu = false,
+                    other => return Err(format!("--backend: expected gpu or cpu, got {other:?}").into()),
+                },
                 _ => return Err(format!("there is no option {name}").into()),
             }
         }
         let model = model.ok_or("--model FILE is needed")?;
         let golden = golden.ok_or("--golden FILE.json is needed")?;
-        Ok(Self { model, golden, long_context, tier })
+        Ok(Self { model, golden, long_context, tier, on_cpu })
     }
 }

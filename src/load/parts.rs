@@ -1,8 +1,6 @@
 //! From the head of a file to the parts of an engine.
 
 use super::LoadOptions;
-use crate::backend::gpu::GpuBackend;
-use crate::backend::gpu::device::Device;
 use crate::backend::{Backend, Dimensions};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Header, Metadata};
@@ -10,23 +8,27 @@ use crate::model::{Config, Model, Weights, WeightsLoader};
 use crate::text::{ChatTemplate, Tokenizer, Vocabulary};
 
 /// What the head of a file gives: all parts of an engine, the weights still to be filled.
-pub(super) struct Parts {
-    pub(super) model: Model<GpuBackend>,
-    pub(super) loader: WeightsLoader<<GpuBackend as Backend>::Tensor>,
+pub(super) struct Parts<B: Backend> {
+    pub(super) model: Model<B>,
+    pub(super) loader: WeightsLoader<B::Tensor>,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
     pub(super) stop_tokens: Vec<u32>,
 }
 
-impl Parts {
+impl<B: Backend> Parts<B> {
     /// Builds everything but the weights' contents, and starts compiling the kernels: they will be ready before the weights.
     ///
     /// # Errors
     /// `unsupported-model` or `bad-file` for what the head says, `invalid-argument` for a context out of range.
-    pub(super) fn build(device: Device, mut header: Header, options: &LoadOptions) -> Result<Self> {
+    pub(super) fn build(
+        new_backend: impl Fn(Dimensions) -> Result<B>,
+        mut header: Header,
+        options: &LoadOptions,
+    ) -> Result<Self> {
         let config = Config::from_header(&header, options.context_length)?;
         let (tokenizer, template, stop_tokens) = text_parts(&mut header.metadata, &config.dimensions)?;
-        let mut backend = GpuBackend::new(device, config.dimensions.clone())?;
+        let mut backend = new_backend(config.dimensions.clone())?;
         let (weights, loader) = Weights::allocate(&mut backend, &header, &config.dimensions)?;
         let mut model = Model::new(config, backend, weights)?;
         model.compile();

@@ -1,6 +1,7 @@
 //! The engine as JavaScript sees it, through wasm-bindgen. It converts values and nothing else; its only user is
 //! `www/engine/worker.js`, and the public interface is `www/engine/qwisp.js`.
 
+mod any_engine;
 mod convert;
 mod panic;
 
@@ -12,23 +13,23 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::AbortSignal;
 
+use self::any_engine::{AnyEngine, Choice, with_engine};
 use self::convert::{from_js, to_js, to_js_error};
-use crate::backend::Counters;
-use crate::backend::gpu::GpuBackend;
-use crate::backend::gpu::bandwidth::measure_bandwidth;
-use crate::backend::gpu::device::Device;
-use crate::engine::{ChatOptions, Engine};
-use crate::error::{Error, ErrorKind, Result};
+use crate::backend::cpu::{self, CpuBackend};
+use crate::backend::gpu::{self, GpuBackend};
+use crate::backend::{Backend, Counters, Dimensions};
+use crate::engine::ChatOptions;
+use crate::error::Result;
 use crate::fetch::HttpSource;
 use crate::generate::Sampling;
-use crate::load::{LoadOptions, load};
+use crate::load::{LoadOptions, Loaded, load};
 use crate::store::IndexedDb;
 use crate::text::Message;
 
 /// An engine in a worker. Only one call may be under way at a time.
 #[wasm_bindgen]
 pub struct WasmEngine {
-    engine: Engine<GpuBackend>,
+    engine: AnyEngine,
     info: Info,
 }
 
@@ -54,6 +55,31 @@ struct Info {
     tier: &'static str,
     memory: MemoryInfo,
     stored: bool,
+}
+
+impl Info {
+    fn new<B: Backend>(loaded: &Loaded<B>, backend: &'static str, adapter: String, tier: &'static str) -> Self {
+        let config = &loaded.engine.model().config;
+        let dimensions = &config.dimensions;
+        Self {
+            model: ModelInfo {
+                name: config.name.clone(),
+                architecture: config.architecture.clone(),
+                parameters: config.parameters,
+                quantization: config.quantization.clone(),
+                context_length: dimensions.context,
+            },
+            backend,
+            adapter,
+            tier,
+            memory: MemoryInfo {
+                weights_bytes: loaded.weights_bytes,
+                kv_cache_bytes: dimensions.kv_cache_bytes(),
+                wasm_bytes: wasm_bytes(),
+            },
+            stored: loaded.stored,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -146,13 +172,14 @@ impl WasmEngine {
 
     /// The token ids of a text; with `special`, control tokens written in it are recognised.
     pub fn tokenize(&self, text: &str, special: bool) -> std::result::Result<Uint32Array, JsValue> {
-        let ids = self.engine.tokenizer().encode(text, special).map_err(to_js_error)?;
+        let ids =
+            with_engine!(&self.engine, engine => engine.tokenizer().encode(text, special)).map_err(to_js_error)?;
         Ok(Uint32Array::from(&ids[..]))
     }
 
     /// The text of token ids.
     pub fn detokenize(&self, ids: &[u32]) -> std::result::Result<String, JsValue> {
-        self.engine.tokenizer().decode(ids).map_err(to_js_error)
+        with_engine!(&self.engine, engine => engine.tokenizer().decode(ids)).map_err(to_js_error)
     }
 
     /// Teacher forcing: [`Engine::score`].
@@ -163,70 +190,45 @@ impl WasmEngine {
         top_k: usize,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        let scores = self.engine.score(&ids, from, top_k, || signal.aborted()).await.map_err(to_js_error)?;
-        to_js(&scores).map_err(to_js_error)
+        let aborted = || signal.aborted();
+        let scores = with_engine!(&mut self.engine, engine => engine.score(&ids, from, top_k, aborted).await);
+        to_js(&scores.map_err(to_js_error)?).map_err(to_js_error)
     }
 
     /// What the last reply asked of the device.
     pub fn counters(&self) -> std::result::Result<JsValue, JsValue> {
-        let counters = self.engine.counters();
+        let counters = with_engine!(&self.engine, engine => engine.counters());
         let info = ReplyCountersInfo { prefill: counters.prefill.into(), decode: counters.decode.into() };
         to_js(&info).map_err(to_js_error)
     }
 
-    /// Bytes per second that the GPU can copy: [`measure_bandwidth`].
+    /// Bytes per second that what computes can copy.
     pub async fn measure_bandwidth(&self) -> std::result::Result<f64, JsValue> {
-        measure_bandwidth(self.engine.model().backend().device()).await.map_err(to_js_error)
+        let bandwidth = match &self.engine {
+            AnyEngine::Webgpu(engine) => gpu::bandwidth::measure_bandwidth(engine.model().backend().device()).await,
+            AnyEngine::Cpu(_) => cpu::bandwidth::measure_bandwidth(),
+        };
+        bandwidth.map_err(to_js_error)
     }
 }
 
 impl WasmEngine {
     async fn load_inner(options: JsValue, on_progress: Function, signal: AbortSignal) -> Result<Self> {
         let options: Options = from_js("options", options)?;
-        if !matches!(options.backend.as_str(), "auto" | "webgpu") {
-            return Err(Error::new(ErrorKind::InvalidArgument, "there is no such backend")
-                .at("backend")
-                .got(format!("\"{}\"", options.backend))
-                .expected("\"auto\" or \"webgpu\""));
+        match Choice::by(&options).await? {
+            Choice::Webgpu(device) => {
+                let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
+                let new_backend = |dimensions| GpuBackend::new(device.clone(), dimensions);
+                let loaded = load_on(new_backend, &options, on_progress, signal).await?;
+                let info = Info::new(&loaded, "webgpu", adapter, tier);
+                Ok(Self { engine: AnyEngine::Webgpu(loaded.engine), info })
+            }
+            Choice::Cpu => {
+                let loaded = load_on(CpuBackend::new, &options, on_progress, signal).await?;
+                let info = Info::new(&loaded, "cpu", cpu::NAME.to_string(), cpu::TIER);
+                Ok(Self { engine: AnyEngine::Cpu(loaded.engine), info })
+            }
         }
-        let device = Device::open(Some(options.tier.as_str()).filter(|tier| *tier != "auto")).await?;
-        // A browser that refuses to store anything can still chat.
-        let store = if options.cache { IndexedDb::open().await.ok() } else { None };
-        let load_options = LoadOptions { sha256: options.sha256, context_length: options.context_length };
-        let report = |progress| {
-            if signal.aborted() {
-                return ControlFlow::Break(());
-            }
-            if let Ok(progress) = to_js(&progress) {
-                // What a listener throws is its own affair.
-                let _ = on_progress.call1(&JsValue::NULL, &progress);
-            }
-            ControlFlow::Continue(())
-        };
-        let open = async || HttpSource::open(&options.url, signal.clone()).await;
-        let loaded = load(device, &options.url, &load_options, store.as_ref(), open, report).await?;
-
-        let config = &loaded.engine.model().config;
-        let dimensions = &config.dimensions;
-        let info = Info {
-            model: ModelInfo {
-                name: config.name.clone(),
-                architecture: config.architecture.clone(),
-                parameters: config.parameters,
-                quantization: config.quantization.clone(),
-                context_length: dimensions.context,
-            },
-            backend: "webgpu",
-            adapter: loaded.engine.model().backend().device().adapter_name.clone(),
-            tier: loaded.engine.model().backend().device().tier.name(),
-            memory: MemoryInfo {
-                weights_bytes: loaded.weights_bytes,
-                kv_cache_bytes: dimensions.kv_cache_bytes(),
-                wasm_bytes: wasm_bytes(),
-            },
-            stored: loaded.stored,
-        };
-        Ok(Self { engine: loaded.engine, info })
     }
 
     async fn chat_inner(
@@ -247,9 +249,36 @@ impl WasmEngine {
             // What a listener throws is its own affair.
             let _ = on_text.call1(&JsValue::NULL, &text.into());
         };
-        let reply = self.engine.chat(&messages, &chat_options, &sampling, on_text, || signal.aborted()).await?;
-        to_js(&reply)
+        let aborted = || signal.aborted();
+        let reply = with_engine!(&mut self.engine, engine => {
+            engine.chat(&messages, &chat_options, &sampling, on_text, aborted).await
+        });
+        to_js(&reply?)
     }
+}
+
+/// Loads a model onto the backend that `new_backend` gives.
+async fn load_on<B: Backend>(
+    new_backend: impl Fn(Dimensions) -> Result<B>,
+    options: &Options,
+    on_progress: Function,
+    signal: AbortSignal,
+) -> Result<Loaded<B>> {
+    // A browser that refuses to store anything can still chat.
+    let store = if options.cache { IndexedDb::open().await.ok() } else { None };
+    let load_options = LoadOptions { sha256: options.sha256.clone(), context_length: options.context_length };
+    let report = |progress| {
+        if signal.aborted() {
+            return ControlFlow::Break(());
+        }
+        if let Ok(progress) = to_js(&progress) {
+            // What a listener throws is its own affair.
+            let _ = on_progress.call1(&JsValue::NULL, &progress);
+        }
+        ControlFlow::Continue(())
+    };
+    let open = async || HttpSource::open(&options.url, signal.clone()).await;
+    load(new_backend, &options.url, &load_options, store.as_ref(), open, report).await
 }
 
 /// The size of this module's memory, which never shrinks.

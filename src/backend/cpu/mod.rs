@@ -4,6 +4,7 @@
 //! Weights are [`blocks`] of quants, activations of products integers of 14 bits ([`quantized`]); norms, the residual
 //! stream, scores and sums of blocks are f32; the KV cache is f16. An operation is done when its function comes back.
 
+pub mod bandwidth;
 pub mod blocks;
 mod event_loop;
 pub mod lanes;
@@ -23,6 +24,9 @@ use crate::sampling::Sampling;
 
 /// What this backend computes with, for people.
 pub const NAME: &str = if cfg!(target_arch = "wasm32") { "WebAssembly SIMD, one thread" } else { "one thread" };
+
+/// What its kernels use, as tiers of a GPU are named.
+pub const TIER: &str = if cfg!(target_arch = "wasm32") { "simd128" } else { "portable" };
 
 /// A tensor of the backend that it was allocated on.
 #[derive(Debug, Clone)]
