@@ -50,7 +50,9 @@ describe("the benchmark page", { timeout: 4 * TIMEOUT_MS }, () => {
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
-    await page.goto(`${server.url}bench.html?${new URLSearchParams({ model: server.modelUrl, backend: "webgpu", ...parameters })}`);
+    await page.goto(
+      `${server.url}bench.html?${new URLSearchParams({ model: server.modelUrl, backend: "webgpu", ...parameters })}`,
+    );
     return page;
   }
 
