@@ -32,7 +32,7 @@ const JAVASCRIPT: &[&str] =
 /// Libraries that have one door: the folders and files of `src/` that may use them.
 const DOORS: &[Door] = &[
     Door { library: "wgpu", places: &["backend/gpu/"], also_in_tests: false },
-    Door { library: "candle_core", places: &["gguf/", "backend/cpu/"], also_in_tests: true },
+    Door { library: "candle_core", places: &["gguf/"], also_in_tests: true },
     Door { library: "tokenizers", places: &["text/"], also_in_tests: false },
     Door { library: "minijinja", places: &["text/"], also_in_tests: false },
     Door { library: "minijinja_contrib", places: &["text/"], also_in_tests: false },

@@ -1,10 +1,6 @@
 //! The weights of a tensor in memory.
 
-use std::borrow::Cow;
-
 use bytemuck::Pod;
-use candle_core::Device;
-use candle_core::quantized::{QStorage, QTensor};
 
 use super::blocks::{Block, Bytes, BytesWithOffset, GROUP, Q4K, Q5K, Q6K, SLICE};
 use super::lanes::F32x4;
@@ -53,17 +49,9 @@ impl Matrix {
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
     pub fn allocate(info: &TensorInfo) -> Result<Self> {
-        let weights = match info.tensor_type {
-            TensorType::F32 => Weights::F32(room(info)?),
-            TensorType::F16 => Weights::F16(room(info)?),
-            TensorType::BF16 => Weights::Bf16(room(info)?),
-            TensorType::Q4_0 | TensorType::Q5_0 | TensorType::Q8_0 => Weights::Bytes(room(info)?),
-            TensorType::Q4_1 | TensorType::Q5_1 => Weights::BytesWithOffset(room(info)?),
-            TensorType::Q4K => Weights::Q4K(room(info)?),
-            TensorType::Q5K => Weights::Q5K(room(info)?),
-            TensorType::Q6K => Weights::Q6K(room(info)?),
-        };
-        Ok(Self::new(info, weights))
+        let blocks = (info.bytes.end - info.bytes.start) / info.tensor_type.block_bytes() as u64;
+        let weights = room(info.tensor_type, blocks).ok_or_else(|| out_of_memory(info))?;
+        Ok(Self { tensor_type: info.tensor_type, rows: info.rows, columns: info.columns, weights })
     }
 
     /// Makes room for a table of which only rows are wanted: it stays as it is in the file, which is smaller.
@@ -71,12 +59,9 @@ impl Matrix {
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
     pub fn allocate_table(info: &TensorInfo) -> Result<Self> {
-        let bytes = zeros(info, info.bytes.end - info.bytes.start)?;
-        Ok(Self::new(info, Weights::File(bytes)))
-    }
-
-    fn new(info: &TensorInfo, weights: Weights) -> Self {
-        Self { tensor_type: info.tensor_type, rows: info.rows, columns: info.columns, weights }
+        let bytes = zeros(info.bytes.end - info.bytes.start).ok_or_else(|| out_of_memory(info))?;
+        let weights = Weights::File(bytes);
+        Ok(Self { tensor_type: info.tensor_type, rows: info.rows, columns: info.columns, weights })
     }
 
     /// Takes whole blocks of the file, of which the first one's byte is the tensor's `offset_bytes`-th.
@@ -150,28 +135,53 @@ impl Matrix {
             Weights::Q6K(blocks) => decode_blocks(&blocks[row_blocks::<Q6K>(&columns)], output),
             Weights::File(bytes) => {
                 let row_bytes = self.tensor_type.row_bytes(self.columns) as usize;
-                decode_file_row(self.tensor_type, &bytes[row * row_bytes..][..row_bytes], output);
+                self.decode_file_row(&bytes[row * row_bytes..][..row_bytes], output);
             }
+        }
+    }
+
+    /// The weights of a row of the file, by way of a matrix of this row alone.
+    fn decode_file_row(&self, bytes: &[u8], output: &mut [f32]) {
+        let blocks = self.columns / self.tensor_type.block_weights();
+        match room(self.tensor_type, blocks as u64) {
+            Some(weights) => {
+                let mut alone = Self { rows: 1, weights, ..*self };
+                alone.upload(0, bytes);
+                alone.decode_row(0, output);
+            }
+            // Without memory for a row, nothing that is computed of it can be right.
+            None => output.fill(f32::NAN),
         }
     }
 }
 
-/// Zeros in place of a tensor's weights, in blocks of `T`.
-fn room<T: Pod>(info: &TensorInfo) -> Result<Vec<T>> {
-    zeros(info, (info.bytes.end - info.bytes.start) / info.tensor_type.block_bytes() as u64)
+/// Zeros in place of weights, in so many blocks; `None` when there is no memory for them.
+fn room(tensor_type: TensorType, blocks: u64) -> Option<Weights> {
+    Some(match tensor_type {
+        TensorType::F32 => Weights::F32(zeros(blocks)?),
+        TensorType::F16 => Weights::F16(zeros(blocks)?),
+        TensorType::BF16 => Weights::Bf16(zeros(blocks)?),
+        TensorType::Q4_0 | TensorType::Q5_0 | TensorType::Q8_0 => Weights::Bytes(zeros(blocks)?),
+        TensorType::Q4_1 | TensorType::Q5_1 => Weights::BytesWithOffset(zeros(blocks)?),
+        TensorType::Q4K => Weights::Q4K(zeros(blocks)?),
+        TensorType::Q5K => Weights::Q5K(zeros(blocks)?),
+        TensorType::Q6K => Weights::Q6K(zeros(blocks)?),
+    })
 }
 
-fn zeros<T: Pod>(info: &TensorInfo, count: u64) -> Result<Vec<T>> {
+fn zeros<T: Pod>(count: u64) -> Option<Vec<T>> {
+    let count = usize::try_from(count).ok()?;
     let mut zeros = Vec::new();
-    let out_of_memory = || {
-        Error::new(ErrorKind::OutOfMemory, "there is no memory for a tensor")
-            .at(&info.name)
-            .got(format!("{} bytes", count.saturating_mul(size_of::<T>() as u64)))
-    };
-    let count = usize::try_from(count).map_err(|_| out_of_memory())?;
-    zeros.try_reserve_exact(count).map_err(|_| out_of_memory())?;
+    zeros.try_reserve_exact(count).ok()?;
     zeros.resize(count, T::zeroed());
-    Ok(zeros)
+    Some(zeros)
+}
+
+fn out_of_memory(info: &TensorInfo) -> Error {
+    let bytes = info.bytes.end - info.bytes.start;
+    Error::new(ErrorKind::OutOfMemory, "there is no memory for a tensor")
+        .at(&info.name)
+        .got(format!("{bytes} bytes in the file"))
 }
 
 fn repack<B: Block>(tensor_type: TensorType, blocks: &mut [B], offset: usize, bytes: &[u8]) {
@@ -197,17 +207,5 @@ fn decode_blocks<B: Block>(blocks: &[B], output: &mut [f32]) {
                 }
             }
         }
-    }
-}
-
-/// A row as candle decodes it.
-fn decode_file_row(tensor_type: TensorType, bytes: &[u8], output: &mut [f32]) {
-    let weights = QStorage::from_data(Cow::Borrowed(bytes), &Device::Cpu, tensor_type.to_ggml())
-        .and_then(|storage| QTensor::new(storage, output.len()))
-        .and_then(|tensor| tensor.dequantize(&Device::Cpu)?.to_vec1());
-    match weights {
-        Ok(weights) => output.copy_from_slice(&weights),
-        // It decodes every type that is supported; if that changed, the model's numbers would say so.
-        Err(_) => output.fill(f32::NAN),
     }
 }

@@ -10,8 +10,11 @@ use super::super::matrix::{Matrix, Weights};
 use super::super::quantized::{Quantized, QuantizedRow};
 use super::multiply_floats::multiply_floats;
 
-/// Rows of a matrix that are multiplied with one row of activations at once.
-const ROWS_AT_ONCE: usize = 4;
+/// Rows of a matrix that are multiplied with several rows of activations at once.
+const ROWS: usize = 2;
+
+/// Rows of activations that they are multiplied with at once.
+const INPUT_ROWS: usize = 4;
 
 /// What a matrix is multiplied with: rows of activations, in both forms. `quantized` is read by matrices of quants only.
 #[derive(Debug, Clone, Copy)]
@@ -55,9 +58,9 @@ impl<'a> Output<'a> {
 /// Memory that products for several rows of activations need. It is kept from one to the next.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    groups: [Vec<Group>; 2],
-    scales: [Vec<f32>; 2],
-    offsets: [Vec<f32>; 2],
+    groups: [Vec<Group>; ROWS],
+    scales: [Vec<f32>; ROWS],
+    offsets: [Vec<f32>; ROWS],
     pub(super) floats: Vec<f32>,
 }
 
@@ -93,49 +96,25 @@ fn multiply_blocks<B: Block>(
     }
 }
 
-/// The products of all rows with one row of activations.
+/// The products of all rows with one row of activations. Rows are read one after the other: two at once would be two
+/// streams of memory that end soon, which the processor doesn't fetch ahead.
 fn multiply_one<B: Block>(blocks: &[B], row_blocks: usize, input: QuantizedRow<'_>, output: &mut Output<'_>) {
-    let mut fours = blocks.chunks_exact(ROWS_AT_ONCE * row_blocks);
-    let mut row = 0;
-    for four in &mut fours {
-        let mut rows = four.chunks_exact(row_blocks);
-        let rows: [&[B]; ROWS_AT_ONCE] = std::array::from_fn(|_| rows.next().unwrap_or_default());
-        for product in block_products(rows, input) {
-            output.put(0, row, product);
-            row += 1;
-        }
-    }
-    for one in fours.remainder().chunks_exact(row_blocks) {
-        let [product] = block_products([one], input);
-        output.put(0, row, product);
-        row += 1;
-    }
-}
-
-#[inline]
-fn block_products<B: Block, const ROWS: usize>(rows: [&[B]; ROWS], input: QuantizedRow<'_>) -> [f32; ROWS] {
-    let groups = input.groups.chunks_exact(B::GROUPS);
-    let rows = rows.map(|row| &row[..groups.len()]);
-    let mut sums = [F32x4::ZERO; ROWS];
-    for (index, groups) in groups.enumerate() {
-        let blocks: [&B; ROWS] = std::array::from_fn(|row| &rows[row][index]);
-        let mut products = [I32x4::ZERO; ROWS];
-        for (group, slices) in groups.iter().enumerate() {
-            for (slice, quants) in slices.iter().enumerate() {
-                let quants = I16x8::load(quants);
-                for row in 0..ROWS {
-                    products[row] = products[row] + blocks[row].quants(group, slice).dot(quants);
+    for (row, blocks) in blocks.chunks_exact(row_blocks).enumerate() {
+        let mut sums = F32x4::ZERO;
+        for (index, (block, groups)) in blocks.iter().zip(input.groups.chunks_exact(B::GROUPS)).enumerate() {
+            let mut products = I32x4::ZERO;
+            for (group, slices) in groups.iter().enumerate() {
+                for (slice, quants) in slices.iter().enumerate() {
+                    products = products + block.quants(group, slice).dot(I16x8::load(quants));
                 }
             }
-        }
-        for row in 0..ROWS {
-            sums[row] = sums[row] + products[row].to_floats() * F32x4::splat(blocks[row].scale());
+            sums = sums + products.to_floats() * F32x4::splat(block.scale());
             if B::HAS_OFFSETS {
-                sums[row] = sums[row] + blocks[row].offset_products(&input.sums[index * B::GROUPS..]);
+                sums = sums + block.offset_products(&input.sums[index * B::GROUPS..]);
             }
         }
+        output.put(0, row, sums.sum() * input.scale);
     }
-    sums.map(|sum| sum.sum() * input.scale)
 }
 
 /// The products of all rows with several rows of activations.
@@ -147,28 +126,28 @@ fn multiply_several<B: Block>(
     output: &mut Output<'_>,
     scratch: &mut Scratch,
 ) {
-    let mut row = 0;
-    for pair in blocks.chunks(2 * row_blocks) {
-        for (at, blocks) in pair.chunks_exact(row_blocks).enumerate() {
+    for (tile, blocks) in blocks.chunks(ROWS * row_blocks).enumerate() {
+        let row = tile * ROWS;
+        for (at, blocks) in blocks.chunks_exact(row_blocks).enumerate() {
             scratch.decode(at, blocks);
         }
-        let is_pair = pair.len() > row_blocks;
-        for first in (0..rows).step_by(2) {
-            // Where there is no second one, the first is taken twice.
-            let second = (first + 1).min(rows - 1);
-            let inputs = [input.row(first), input.row(second)];
+        let tile_rows = blocks.len() / row_blocks;
+        for first in (0..rows).step_by(INPUT_ROWS) {
+            // Where there are fewer rows than a tile has, the last one of the input is taken more than once, and rows of
+            // the matrix are left from the tile before; what comes of it is not looked at.
+            let inputs: [QuantizedRow<'_>; INPUT_ROWS] =
+                std::array::from_fn(|at| input.row((first + at).min(rows - 1)));
             let products = match B::GROUPS {
-                1 => scratch.products::<1>(is_pair, inputs),
-                _ => scratch.products::<8>(is_pair, inputs),
+                1 => scratch.products::<1>(inputs),
+                _ => scratch.products::<8>(inputs),
             };
-            for (at, products) in products.into_iter().enumerate().take(1 + usize::from(is_pair)) {
-                for (input_row, product) in [first, second].into_iter().zip(products).take(second - first + 1) {
+            for (at, products) in products.into_iter().enumerate().take(tile_rows) {
+                for (input_row, product) in (first..rows).zip(products) {
                     let offsets = if B::HAS_OFFSETS { scratch.offset_products(at, input.row(input_row)) } else { 0.0 };
                     output.put(input_row, row + at, (product + offsets) * input.row(input_row).scale);
                 }
             }
         }
-        row += 2;
     }
 }
 
@@ -190,16 +169,37 @@ impl Scratch {
         }
     }
 
-    /// The products of the two decoded rows, or of the first alone, with two rows of activations, but for the latter's
-    /// scales; a scale of weights holds for so many groups.
+    /// The products of the decoded rows with some rows of activations, but for the latter's scales; a scale of weights holds
+    /// for so many groups.
     #[inline]
-    fn products<const GROUPS: usize>(&self, is_pair: bool, inputs: [QuantizedRow<'_>; 2]) -> [[f32; 2]; 2] {
+    fn products<const GROUPS: usize>(&self, inputs: [QuantizedRow<'_>; INPUT_ROWS]) -> [[f32; INPUT_ROWS]; ROWS] {
         let inputs = inputs.map(|input| input.groups);
-        let row = |at: usize| (&self.groups[at][..], &self.scales[at][..]);
-        match is_pair {
-            true => group_products::<GROUPS, 2>([row(0), row(1)], inputs),
-            false => [group_products::<GROUPS, 1>([row(0)], inputs)[0], [0.0; 2]],
+        let groups = inputs[0].len();
+        let weights: [&[Group]; ROWS] = std::array::from_fn(|row| &self.groups[row][..groups]);
+        let scales: [&[f32]; ROWS] = std::array::from_fn(|row| &self.scales[row][..groups / GROUPS]);
+        let inputs = inputs.map(|input| &input[..groups]);
+        let mut sums = [[F32x4::ZERO; INPUT_ROWS]; ROWS];
+        for block in 0..groups / GROUPS {
+            let mut products = [[I32x4::ZERO; INPUT_ROWS]; ROWS];
+            for group in block * GROUPS..(block + 1) * GROUPS {
+                for slice in 0..GROUP / SLICE {
+                    let inputs = inputs.map(|input| I16x8::load(&input[group][slice]));
+                    for row in 0..ROWS {
+                        let weights = I16x8::load(&weights[row][group][slice]);
+                        for at in 0..INPUT_ROWS {
+                            products[row][at] = products[row][at] + weights.dot(inputs[at]);
+                        }
+                    }
+                }
+            }
+            for row in 0..ROWS {
+                let scale = F32x4::splat(scales[row][block]);
+                for at in 0..INPUT_ROWS {
+                    sums[row][at] = sums[row][at] + products[row][at].to_floats() * scale;
+                }
+            }
         }
+        sums.map(|sums| sums.map(F32x4::sum))
     }
 
     /// Σ offset · Σ x, but for the scale of x.
@@ -210,38 +210,4 @@ impl Scratch {
         let rest: f32 = offset_rest.iter().zip(sum_rest).map(|(offset, sum)| offset * sum).sum();
         products.fold(F32x4::ZERO, |sum, products| sum + products).sum() + rest
     }
-}
-
-/// The products of some rows of 16-bit integers, given with the scales of so many groups each, with two rows of activations.
-#[inline]
-fn group_products<const GROUPS: usize, const ROWS: usize>(
-    rows: [(&[Group], &[f32]); ROWS],
-    inputs: [&[Group]; 2],
-) -> [[f32; 2]; ROWS] {
-    let groups = inputs[0].len();
-    let weights = rows.map(|(weights, _)| &weights[..groups]);
-    let scales = rows.map(|(_, scales)| &scales[..groups / GROUPS]);
-    let inputs = inputs.map(|input| &input[..groups]);
-    let mut sums = [[F32x4::ZERO; 2]; ROWS];
-    for block in 0..groups / GROUPS {
-        let mut products = [[I32x4::ZERO; 2]; ROWS];
-        for group in block * GROUPS..(block + 1) * GROUPS {
-            for slice in 0..GROUP / SLICE {
-                let inputs = inputs.map(|input| I16x8::load(&input[group][slice]));
-                for row in 0..ROWS {
-                    let weights = I16x8::load(&weights[row][group][slice]);
-                    for at in 0..2 {
-                        products[row][at] = products[row][at] + weights.dot(inputs[at]);
-                    }
-                }
-            }
-        }
-        for row in 0..ROWS {
-            let scale = F32x4::splat(scales[row][block]);
-            for at in 0..2 {
-                sums[row][at] = sums[row][at] + products[row][at].to_floats() * scale;
-            }
-        }
-    }
-    sums.map(|sums| sums.map(F32x4::sum))
 }
