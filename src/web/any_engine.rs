@@ -10,9 +10,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// An engine on whatever computes.
 pub(super) enum AnyEngine {
     /// On a GPU.
-    Webgpu(Engine<GpuBackend>),
+    Webgpu(Box<Engine<GpuBackend>>),
     /// On the processor.
-    Cpu(Engine<CpuBackend>),
+    Cpu(Box<Engine<CpuBackend>>),
 }
 
 /// Evaluates an expression with the engine that an [`AnyEngine`] is, of either type.

@@ -221,12 +221,12 @@ impl WasmEngine {
                 let new_backend = |dimensions| GpuBackend::new(device.clone(), dimensions);
                 let loaded = load_on(new_backend, &options, on_progress, signal).await?;
                 let info = Info::new(&loaded, "webgpu", adapter, tier);
-                Ok(Self { engine: AnyEngine::Webgpu(loaded.engine), info })
+                Ok(Self { engine: AnyEngine::Webgpu(Box::new(loaded.engine)), info })
             }
             Choice::Cpu => {
                 let loaded = load_on(CpuBackend::new, &options, on_progress, signal).await?;
                 let info = Info::new(&loaded, "cpu", cpu::NAME.to_string(), cpu::TIER);
-                Ok(Self { engine: AnyEngine::Cpu(loaded.engine), info })
+                Ok(Self { engine: AnyEngine::Cpu(Box::new(loaded.engine)), info })
             }
         }
     }

@@ -172,6 +172,7 @@ impl Scratch {
     /// The products of the decoded rows with some rows of activations, but for the latter's scales; a scale of weights holds
     /// for so many groups.
     #[inline]
+    #[expect(clippy::needless_range_loop, reason = "what is indexed are several rows at once")]
     fn products<const GROUPS: usize>(&self, inputs: [QuantizedRow<'_>; INPUT_ROWS]) -> [[f32; INPUT_ROWS]; ROWS] {
         let inputs = inputs.map(|input| input.groups);
         let groups = inputs[0].len();
