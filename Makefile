@@ -34,12 +34,14 @@ format: setup-build ## Format Rust and JavaScript
 	cargo fmt
 	npm run --silent format
 
-verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=
+verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=, BACKEND=cpu
 	cargo run --locked --release --example verify_model -- \
-		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)")
+		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)") \
+		$(if $(BACKEND),--backend "$(BACKEND)")
 
-verify-browser: build setup-tests model ## Let the real model answer in Chromium, also from IndexedDB: MODEL=, GOLDEN=, TIER=
-	node scripts/verify_browser.mjs --model "$(MODEL)" --golden "$(GOLDEN)" $(if $(TIER),--tier "$(TIER)")
+verify-browser: build setup-tests model ## Let the real model answer in Chromium, also from IndexedDB: MODEL=, GOLDEN=, TIER=, BACKEND=cpu
+	node scripts/verify_browser.mjs --model "$(MODEL)" --golden "$(GOLDEN)" $(if $(TIER),--tier "$(TIER)") \
+		$(if $(BACKEND),--backend "$(BACKEND)")
 
 bench: build setup-tests model ## Measure speed, loading, memory, costs: PROMPTS=, GENERATE=, RUNS=, TARGETS=, BASELINE=older/dist
 	@node scripts/bench.mjs --model "$(MODEL)" $(foreach option,prompts generate runs targets tier patience timeout \

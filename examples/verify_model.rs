@@ -209,8 +209,8 @@ impl Arguments {
                 "--long-context" => long_context = true,
                 "--backend" => match words.next().as_deref() {
                     Some("cpu") => on_cpu = true,
-                    Some("gpu") => on_cpu = false,
-                    other => return Err(format!("--backend: expected gpu or cpu, got {other:?}").into()),
+                    Some("webgpu") => on_cpu = false,
+                    other => return Err(format!("--backend: expected webgpu or cpu, got {other:?}").into()),
                 },
                 _ => return Err(format!("there is no option {name}").into()),
             }
