@@ -55,7 +55,7 @@ pub trait Block: Pod {
         0.0
     }
 
-    /// Numbers whose sum is Σ offset(group) · sums[group].
+    /// Numbers whose sum is `Σ offset(group) · sums[group]`.
     fn offset_products(&self, _sums: &[f32]) -> F32x4 {
         F32x4::ZERO
     }

@@ -8,7 +8,7 @@ use super::super::lanes::{F32x4, I16x8};
 use super::{Block, GROUP, SLICE, half_at, minimum_products, scales_and_minima};
 use crate::gguf::TensorType;
 
-/// 256 weights: in each group, scale · scales[group] · nibble − minimum · minima[group].
+/// 256 weights: in each group, `scale · scales[group] · nibble − minimum · minima[group]`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Q4K {

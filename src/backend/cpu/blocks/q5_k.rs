@@ -9,7 +9,7 @@ use super::q4_k::{NibbleGroup, nibble_groups, nibbles};
 use super::{Block, GROUP, SLICE, half_at, minimum_products, scales_and_minima};
 use crate::gguf::TensorType;
 
-/// 256 weights: in each group, scale · scales[group] · five bits − minimum · minima[group].
+/// 256 weights: in each group, `scale · scales[group] · quant − minimum · minima[group]`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Q5K {

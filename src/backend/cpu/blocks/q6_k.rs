@@ -8,7 +8,7 @@ use super::super::lanes::I16x8;
 use super::{Block, SLICE, half_at};
 use crate::gguf::TensorType;
 
-/// 256 weights: scale · scales[of 16 weights] · quant.
+/// 256 weights: `scale · scales[of 16 weights] · quant`.
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct Q6K {
