@@ -36,9 +36,10 @@ format: setup-build ## Format Rust and JavaScript
 	cargo fmt
 	npm run --silent format
 
-verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=
+verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=, BACKEND=cpu
 	cargo run --locked --release --example verify_model -- \
-		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)")
+		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)") \
+		$(if $(BACKEND),--backend "$(BACKEND)")
 
 verify-random: ## Compare the engine, on Vulkan, with llama.cpp on random weights: LLAMA_SERVER=program, ONLY=, TIER=
 	@test -n "$(LLAMA_SERVER)" || { echo "error: LLAMA_SERVER=path of llama.cpp's program llama-server is needed" >&2; exit 1; }
@@ -49,9 +50,9 @@ verify-random: ## Compare the engine, on Vulkan, with llama.cpp on random weight
 		python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/examples/verify_model" \
 		$(if $(ONLY),--only "$(ONLY)") $(if $(TIER),--tier "$(TIER)")
 
-verify-browser: build setup-tests model ## Let the real model answer in a browser: BROWSER=chromium|firefox, MODEL=, GOLDEN=, TIER=
+verify-browser: build setup-tests model ## Let the real model answer in a browser: BROWSER=chromium|firefox, MODEL=, GOLDEN=, TIER=, BACKEND=cpu
 	node scripts/verify_browser.mjs --browser "$(BROWSER)" --model "$(MODEL)" --golden "$(GOLDEN)" \
-		$(if $(TIER),--tier "$(TIER)")
+		$(if $(TIER),--tier "$(TIER)") $(if $(BACKEND),--backend "$(BACKEND)")
 
 bench: build setup-tests model ## Measure speed, loading, memory, costs: PROMPTS=, GENERATE=, RUNS=, TARGETS=, BASELINE=older/dist
 	@node scripts/bench.mjs --model "$(MODEL)" $(foreach option,prompts generate runs targets tier patience timeout \

@@ -1,7 +1,8 @@
-//! Compares a model on this machine's GPU with reference answers.
+//! Compares a model on this machine's GPU, or on its processor, with reference answers.
 //!
 //! ```sh
-//! cargo run --release --example verify_model -- --model FILE --golden FILE.json [--long-context] [--tier NAME] [--json]
+//! cargo run --release --example verify_model -- --model FILE --golden FILE.json [--long-context] [--tier NAME] [--backend cpu]
+//!     [--rounded] [--json]
 //! ```
 //! A golden file is a list of cases. Each has `messages`, the `prompt` and `prompt_ids` that the model's template makes
 //! of them, and `steps`: for each token `id` of a greedy continuation its exact log-probability `logprob_f32` and the
@@ -25,14 +26,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use qwisp::backend::gpu::GpuBackend;
+use qwisp::backend::Backend;
 use qwisp::backend::gpu::tier::Tier;
 use qwisp::engine::{ChatOptions, Engine};
 use qwisp::generate::{Generator, Sampling};
 use qwisp::text::Message;
 use serde::{Deserialize, Serialize};
 
-use self::common::load_engine;
+use self::common::{load_engine, load_engine_on_cpu};
 use self::corpus::check_corpus;
 
 #[allow(dead_code, reason = "tests use more of it")]
@@ -100,16 +101,29 @@ impl Outcome {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { model, golden, long_context, tier, rounded, json } = Arguments::parse()?;
+    let Arguments { model, golden, long_context, tier, rounded, json, on_cpu } = Arguments::parse()?;
     let mut cases: Vec<Case> = serde_json::from_slice(&std::fs::read(golden)?)?;
     cases.retain(|case| long_context || case.name != LONG_CONTEXT);
     if cases.is_empty() || cases.iter().any(|case| case.steps.is_empty()) {
         return Err("the golden file has no cases, or one without steps: nothing would be verified".into());
     }
+    if on_cpu {
+        let mut engine = pollster::block_on(load_engine_on_cpu(&model, None))?;
+        return verify(&mut engine, &cases, if rounded { I8_ACTIVATIONS } else { F32_ACTIVATIONS }, json);
+    }
     let mut engine = pollster::block_on(load_engine(&model, None, tier.as_deref()))?;
     let is_packed = engine.model().backend().device().tier == Tier::Packed;
     let tolerance = if is_packed || rounded { I8_ACTIVATIONS } else { F32_ACTIVATIONS };
+    verify(&mut engine, &cases, tolerance, json)
+}
 
+/// Compares all cases, and prints what came of it.
+fn verify<B: Backend>(
+    engine: &mut Engine<B>,
+    cases: &[Case],
+    tolerance: Tolerance,
+    json: bool,
+) -> Result<ExitCode, Box<dyn Error>> {
     let (texts, wrong_texts) = check_corpus(engine.tokenizer());
     eprintln!("tokenizer: {texts} texts, {} with other ids or another way back", wrong_texts.len());
     for text in wrong_texts.iter().take(10) {
@@ -117,8 +131,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
 
     let mut outcomes = Vec::new();
-    for case in &cases {
-        outcomes.push(pollster::block_on(compare(&mut engine, case, tolerance))?);
+    for case in cases {
+        outcomes.push(pollster::block_on(compare(engine, case, tolerance))?);
     }
     let failed = outcomes.iter().filter(|outcome| !outcome.passed).count();
     if json {
@@ -153,7 +167,7 @@ fn print_table(outcomes: &[Outcome]) {
     }
 }
 
-async fn compare(engine: &mut Engine<GpuBackend>, case: &Case, tolerance: Tolerance) -> qwisp::Result<Outcome> {
+async fn compare<B: Backend>(engine: &mut Engine<B>, case: &Case, tolerance: Tolerance) -> qwisp::Result<Outcome> {
     let started = Instant::now();
     let prompt_is_same = engine.prompt_text(&case.messages)? == case.prompt;
     let ids_are_same = engine.prompt_tokens(&case.messages, &ChatOptions::default())? == case.prompt_ids;
@@ -199,8 +213,8 @@ async fn compare(engine: &mut Engine<GpuBackend>, case: &Case, tolerance: Tolera
 }
 
 /// What the token loop writes after a prompt. The last token of the prompt is computed alone, like those that follow.
-async fn continue_greedily(
-    engine: &mut Engine<GpuBackend>,
+async fn continue_greedily<B: Backend>(
+    engine: &mut Engine<B>,
     prompt: &[u32],
     max_tokens: usize,
 ) -> qwisp::Result<Vec<u32>> {
@@ -223,12 +237,13 @@ struct Arguments {
     tier: Option<String>,
     rounded: bool,
     json: bool,
+    on_cpu: bool,
 }
 
 impl Arguments {
     fn parse() -> Result<Self, Box<dyn Error>> {
         let (mut model, mut golden, mut tier) = (None, None, None);
-        let (mut long_context, mut rounded, mut json) = (false, false, false);
+        let (mut long_context, mut rounded, mut json, mut on_cpu) = (false, false, false, false);
         let mut words = std::env::args().skip(1);
         while let Some(name) = words.next() {
             match name.as_str() {
@@ -238,11 +253,16 @@ impl Arguments {
                 "--long-context" => long_context = true,
                 "--rounded" => rounded = true,
                 "--json" => json = true,
+                "--backend" => match words.next().as_deref() {
+                    Some("cpu") => on_cpu = true,
+                    Some("webgpu") => on_cpu = false,
+                    other => return Err(format!("--backend: expected webgpu or cpu, got {other:?}").into()),
+                },
                 _ => return Err(format!("there is no option {name}").into()),
             }
         }
         let model = model.ok_or("--model FILE is needed")?;
         let golden = golden.ok_or("--golden FILE.json is needed")?;
-        Ok(Self { model, golden, long_context, tier, rounded, json })
+        Ok(Self { model, golden, long_context, tier, rounded, json, on_cpu })
     }
 }

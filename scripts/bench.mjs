@@ -4,7 +4,7 @@
  *
  *     node scripts/bench.mjs --model FILE.gguf [options]
  *
- * - `--targets chromium,wllama,native`: what to measure
+ * - `--targets chromium,cpu,wllama,native`: what to measure; `chromium` is on WebGPU, `cpu` the same on the processor
  * - `--baseline DIST`: another build, measured in the same Chromium, for ratios before and after
  * - `--prompts 64,256,1024`, `--generate 32`, `--runs 3`: lengths of prompts, tokens of an answer, repetitions
  * - `--tier auto`: which tier of kernels to use
@@ -29,7 +29,7 @@ import { measureWllama } from "./bench/wllama.mjs";
  * @typedef {[keyof Results, (log: (step: string) => void) => Promise<import("./bench/chromium.mjs").Result>]} Measurement
  */
 
-const TARGETS = ["chromium", "wllama", "native"];
+const TARGETS = ["chromium", "cpu", "wllama", "native"];
 
 function readOptions() {
   const { values } = parseArgs({
@@ -86,9 +86,15 @@ async function main() {
   /** @type {Measurement[]} */
   const measurements = [];
   if (wanted("native")) measurements.push(["native", (log) => measureNatively({ ...options, log })]);
-  if (wanted("chromium")) measurements.push(["chromium", (log) => measureInChromium({ ...options, log })]);
+  if (wanted("chromium")) {
+    measurements.push(["chromium", (log) => measureInChromium({ ...options, backend: "webgpu", log })]);
+  }
   if (baseline) {
-    measurements.push(["baseline", (log) => measureInChromium({ ...options, distDir: baseline, tier: "auto", log })]);
+    const older = /** @type {const} */ ({ ...options, distDir: baseline, backend: "webgpu", tier: "auto" });
+    measurements.push(["baseline", (log) => measureInChromium({ ...older, log })]);
+  }
+  if (wanted("cpu")) {
+    measurements.push(["cpu", (log) => measureInChromium({ ...options, backend: "cpu", tier: "auto", log })]);
   }
   if (wanted("wllama")) measurements.push(["wllama", (log) => measureWllama({ ...options, log })]);
 
@@ -126,11 +132,12 @@ async function main() {
 }
 
 /** @param {Results} results */
-function describeTargets({ native, chromium, baseline, wllama }) {
+function describeTargets({ native, chromium, cpu, baseline, wllama }) {
   const lines = [];
   const tier = (/** @type {string | undefined} */ name) => (name ? `, tier ${name}` : "");
   if (chromium) lines.push(`Chromium: ${chromium.browser}, adapter ${chromium.adapter}${tier(chromium.tier)}`);
   if (baseline) lines.push(`before: the older build in the same browser${tier(baseline.tier)}`);
+  if (cpu) lines.push(`Chromium, CPU: the same build on the processor, in one thread: ${cpu.adapter}`);
   if (wllama) lines.push("wllama: llama.cpp as WebAssembly in the same browser, CPU, one thread");
   if (native) lines.push(`native: the same engine on ${native.adapter}${tier(native.tier)}; its load is from the disk`);
   return lines;
@@ -144,7 +151,7 @@ function describeMethod({ modelPath, plan: { generate, runs } }, minutes) {
   return [
     `Model: ${basename(modelPath)}; ${generate} tokens generated greedily; nothing of a prompt is in the KV cache`,
     `Speeds and loads are medians of ${runs} runs unless noted, wllama's loads single; in all it took ${minutes} min`,
-    "Ratios say how many times better Chromium is, also where less is better. Costs of a token are those at the shortest prompt",
+    "Ratios say how many times better Chromium is, on WebGPU unless noted, also where less is better. Costs of a token are those at the shortest prompt",
   ];
 }
 

@@ -1,4 +1,4 @@
-//! Qwisp runs a small Qwen language model on the user's own device: in a browser on WebGPU, natively on Vulkan,
+//! Qwisp runs a small Qwen language model on the user's own device: in a browser on WebGPU or the processor, natively on Vulkan,
 //! Metal or DirectX 12. It reads GGUF files, keeps them in IndexedDB, and does nothing else: no training, no other
 //! model families, no server.
 //!

@@ -5,6 +5,8 @@ use std::ops::ControlFlow;
 
 use candle_core::quantized::GgmlDType;
 use pollster::block_on;
+use qwisp::backend::Dimensions;
+use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::device::Device;
 use qwisp::engine::ChatOptions;
 use qwisp::fetch::Source;
@@ -39,19 +41,24 @@ fn with_sha256(sha256: &str) -> LoadOptions {
     LoadOptions { sha256: Some(sha256.to_string()), ..LoadOptions::default() }
 }
 
+/// Makes backends on a device.
+fn on(device: &Device) -> impl Fn(Dimensions) -> qwisp::Result<GpuBackend> {
+    |dimensions| GpuBackend::new(device.clone(), dimensions)
+}
+
 /// Loads from `store`, or else from `source`; returns what was reported, too.
 fn load_from<S: Source>(
     device: &Device,
     options: &LoadOptions,
     store: &impl Store,
     open: impl AsyncFnOnce() -> qwisp::Result<S>,
-) -> (qwisp::Result<Loaded>, Vec<Progress>) {
+) -> (qwisp::Result<Loaded<GpuBackend>>, Vec<Progress>) {
     let mut reports = Vec::new();
     let on_progress = |progress| {
         reports.push(progress);
         ControlFlow::Continue(())
     };
-    let loaded = block_on(load(device.clone(), URL, options, Some(store), open, on_progress));
+    let loaded = block_on(load(on(device), URL, options, Some(store), open, on_progress));
     (loaded, reports)
 }
 
@@ -60,11 +67,11 @@ async fn not_needed() -> qwisp::Result<MemorySource<'static>> {
     panic!("the source is opened although the store has the file");
 }
 
-fn error_of(loaded: qwisp::Result<Loaded>) -> Error {
+fn error_of(loaded: qwisp::Result<Loaded<GpuBackend>>) -> Error {
     loaded.err().expect("loading fails")
 }
 
-fn answer(loaded: Loaded) -> String {
+fn answer(loaded: Loaded<GpuBackend>) -> String {
     let mut engine = loaded.engine;
     let options = ChatOptions { max_tokens: Some(8), ..ChatOptions::default() };
     let question = [Message::new(Role::User, "Hello there")];
@@ -253,7 +260,7 @@ fn a_caller_can_abort_in_every_phase() {
             false => ControlFlow::Continue(()),
         };
         let options = LoadOptions::default();
-        let loaded = block_on(load(device.clone(), URL, &options, Some(store), source, on_progress));
+        let loaded = block_on(load(on(&device), URL, &options, Some(store), source, on_progress));
         assert_eq!(error_of(loaded).kind(), ErrorKind::Aborted, "{last:?}");
         // What was verified before stays.
         let verified = matches!(last, Phase::Compile | Phase::Upload);

@@ -1,9 +1,13 @@
 //! What the examples share.
 
+#![allow(dead_code, reason = "every example uses a part of it")]
+
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use qwisp::backend::cpu::{self, CpuBackend};
 use qwisp::backend::gpu::{GpuBackend, device::Device};
+use qwisp::backend::{Backend, Dimensions};
 use qwisp::engine::Engine;
 use qwisp::fetch::FileSource;
 use qwisp::load::{LoadOptions, load};
@@ -18,8 +22,25 @@ pub(crate) async fn load_engine(
 ) -> qwisp::Result<Engine<GpuBackend>> {
     let device = Device::open(tier).await?;
     eprintln!("{} on {}, tier {}", model.display(), device.adapter_name, device.tier.name());
+    load_on(|dimensions| GpuBackend::new(device.clone(), dimensions), model, context_length).await
+}
+
+/// Loads a model file onto this machine's processor.
+pub(crate) async fn load_engine_on_cpu(
+    model: &Path,
+    context_length: Option<usize>,
+) -> qwisp::Result<Engine<CpuBackend>> {
+    eprintln!("{} on the processor, {}", model.display(), cpu::NAME);
+    load_on(CpuBackend::new, model, context_length).await
+}
+
+async fn load_on<B: Backend>(
+    new_backend: impl Fn(Dimensions) -> qwisp::Result<B>,
+    model: &Path,
+    context_length: Option<usize>,
+) -> qwisp::Result<Engine<B>> {
     let options = LoadOptions { context_length, ..LoadOptions::default() };
     let open = async || FileSource::open(model);
-    let loaded = load(device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
+    let loaded = load(new_backend, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
     Ok(loaded.engine)
 }

@@ -1,4 +1,4 @@
-/** Measures a build of Qwisp in Chromium: loading, memory, speed, counters. */
+/** Measures a build of Qwisp in Chromium, on WebGPU or the processor: loading, memory, speed, counters. */
 
 import { withPage } from "./browser_page.mjs";
 
@@ -26,21 +26,22 @@ import { withPage } from "./browser_page.mjs";
  * @param {object} options
  * @param {string} options.distDir
  * @param {string} options.modelPath
+ * @param {"webgpu" | "cpu"} options.backend
  * @param {string} options.tier
  * @param {Plan} options.plan
  * @param {number} options.timeoutMs
  * @param {(step: string) => void} options.log
  * @returns {Promise<Result>}
  */
-export function measureInChromium({ distDir, modelPath, tier, plan, timeoutMs, log }) {
+export function measureInChromium({ distDir, modelPath, backend, tier, plan, timeoutMs, log }) {
   return withPage({ distDir, modelPath, timeoutMs, log }, async (page, url) => {
     /** @type {number[]} */
     const networkLoadMs = [];
     /** @type {number[]} */
     const storedLoadMs = [];
     for (let run = 1; run <= plan.runs; run++) {
-      networkLoadMs.push(await load(page, url, { tier, fromStore: false }));
-      storedLoadMs.push(await load(page, url, { tier, fromStore: true }));
+      networkLoadMs.push(await load(page, url, { backend, tier, fromStore: false }));
+      storedLoadMs.push(await load(page, url, { backend, tier, fromStore: true }));
       const [network, stored] = [networkLoadMs, storedLoadMs].map((times) => (times[run - 1] / 1000).toFixed(1));
       log(`load ${run} of ${plan.runs}: ${network} s from the network, ${stored} s from IndexedDB`);
     }
@@ -53,12 +54,12 @@ export function measureInChromium({ distDir, modelPath, tier, plan, timeoutMs, l
  * Loads the model into the page, in place of the engine that is there.
  * @param {import("playwright-core").Page} page
  * @param {string} url
- * @param {{ tier: string, fromStore: boolean }} options without `fromStore`, what is stored is removed first
+ * @param {{ backend: string, tier: string, fromStore: boolean }} options without `fromStore`, what is stored is removed first
  * @returns {Promise<number>} how many milliseconds it took
  */
-function load(page, url, { tier, fromStore }) {
+function load(page, url, { backend, tier, fromStore }) {
   return page.evaluate(
-    async ({ url, tier, fromStore }) => {
+    async ({ url, backend, tier, fromStore }) => {
       const global = /** @type {any} */ (globalThis);
       const { Engine } = await import(`${url}qwisp.js`);
       await global.engine?.unload();
@@ -75,12 +76,12 @@ function load(page, url, { tier, fromStore }) {
       const started = performance.now();
       // Builds from before there were tiers refuse the option.
       const tierOption = tier === "auto" ? {} : { tier };
-      global.engine = await Engine.load({ model: `${url}model.gguf`, backend: "webgpu", ...tierOption, onProgress });
+      global.engine = await Engine.load({ model: `${url}model.gguf`, backend, ...tierOption, onProgress });
       const loadMs = performance.now() - started;
       if (sources.has(!fromStore)) throw new Error(`the bytes came ${fromStore ? "not " : ""}from IndexedDB`);
       return loadMs;
     },
-    { url, tier, fromStore },
+    { url, backend, tier, fromStore },
   );
 }
 

@@ -16,34 +16,47 @@ import { bandwidthShare } from "../../www/bench/report.js";
 
 /**
  * @typedef {object} Results What was measured; a target that was not is missing.
- * @property {Result} [chromium]
+ * @property {Result} [chromium] On WebGPU.
+ * @property {Result} [cpu] In the same Chromium, on the processor.
  * @property {Result} [baseline] An older build, in the same Chromium.
  * @property {Result} [wllama]
  * @property {Result} [native]
  */
 
 /** @type {Record<keyof Results, string>} */
-export const TARGET_NAMES = { chromium: "Chromium", baseline: "before", wllama: "wllama", native: "native" };
+export const TARGET_NAMES = {
+  chromium: "Chromium",
+  baseline: "before",
+  cpu: "Chromium, CPU",
+  wllama: "wllama",
+  native: "native",
+};
 
 /**
  * @param {Results} results
  * @param {number[]} prompts
  */
 export function table(results, prompts) {
-  const { chromium, baseline, wllama, native } = results;
+  const { chromium, cpu, baseline, wllama, native } = results;
   /** @type {[string, (row: Row) => string][]} */
   const columns = [["", (row) => row.name]];
   const add = (/** @type {string} */ title, /** @type {Result | undefined} */ result) => {
     if (result) columns.push([title, (row) => cell(row, result)]);
   };
-  const compare = (/** @type {string} */ title, /** @type {Result | undefined} */ other) => {
-    if (chromium && other) columns.push([title, (row) => ratio(row, chromium, other)]);
+  const compare = (
+    /** @type {string} */ title,
+    /** @type {Result | undefined} */ result,
+    /** @type {Result | undefined} */ other,
+  ) => {
+    if (result && other) columns.push([title, (row) => ratio(row, result, other)]);
   };
   add(TARGET_NAMES.chromium, chromium);
   add(TARGET_NAMES.baseline, baseline);
-  compare("times before", baseline);
+  compare("times before", chromium, baseline);
+  add(TARGET_NAMES.cpu, cpu);
   add(TARGET_NAMES.wllama, wllama);
-  compare("times wllama", wllama);
+  compare("times wllama", chromium, wllama);
+  compare("CPU: times wllama", cpu, wllama);
   add(TARGET_NAMES.native, native);
   const rows = listRows(prompts).filter((row) => Object.values(results).some((result) => isKnown(row.value(result))));
   const lines = [columns.map(([title]) => title), columns.map(([title]) => (title ? "---:" : "---"))];

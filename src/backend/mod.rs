@@ -1,7 +1,9 @@
 //! What a forward pass is made of: a few fused operations, as one trait.
 //!
-//! [`gpu`] runs them as compute shaders. The model code knows only this trait, so it reads the same for every device.
+//! [`gpu`] runs them as compute shaders, [`cpu`] on the processor. The model code knows only this trait, so it reads the same
+//! for every device.
 
+pub mod cpu;
 pub mod gpu;
 
 use crate::error::Result;
@@ -73,6 +75,25 @@ pub struct HeadNorms<T> {
     pub key: T,
 }
 
+/// What backends are opened on: a GPU, or the processor.
+#[allow(async_fn_in_trait, reason = "used through generics on one thread only, so no Send bound is wanted")]
+pub trait Platform {
+    /// The backends that it gives.
+    type Backend: Backend;
+
+    /// A backend for a model of these dimensions.
+    ///
+    /// # Errors
+    /// `unsupported-model` when the model's shape is more than it can do, `out-of-memory` where there is no room.
+    fn open(&self, dimensions: Dimensions) -> Result<Self::Backend>;
+
+    /// Calls `make`, which allocates memory on a backend of this platform, and finds out whether there was room.
+    ///
+    /// # Errors
+    /// Those of `make`, and `out-of-memory`.
+    async fn make_room<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<T>;
+}
+
 /// A device that holds weights and runs the operations of a forward pass.
 ///
 /// A pass starts with [`begin`](Self::begin) and [`embed`](Self::embed), goes through the layers, and ends with
@@ -89,6 +110,11 @@ pub trait Backend {
 
     /// Makes room for a tensor.
     fn allocate(&mut self, info: &TensorInfo) -> Result<Self::Tensor>;
+
+    /// Makes room for a table of which only rows are looked up, and no product is made.
+    fn allocate_table(&mut self, info: &TensorInfo) -> Result<Self::Tensor> {
+        self.allocate(info)
+    }
 
     /// The bytes that a tensor takes on the device.
     fn tensor_bytes(tensor: &Self::Tensor) -> u64;

@@ -9,9 +9,7 @@ use serde::Serialize;
 
 use self::parts::Parts;
 use self::records::{FetchedRecords, Records, StoredRecords};
-use crate::backend::Backend as _;
-use crate::backend::gpu::GpuBackend;
-use crate::backend::gpu::device::Device;
+use crate::backend::{Backend, Platform};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Source;
@@ -61,30 +59,30 @@ pub struct Progress {
 }
 
 /// A loaded model, and how its loading went.
-pub struct Loaded {
+pub struct Loaded<B: Backend> {
     /// The engine.
-    pub engine: Engine<GpuBackend>,
+    pub engine: Engine<B>,
     /// The bytes of the weights on the device.
     pub weights_bytes: u64,
     /// Whether the file is in the store now.
     pub stored: bool,
 }
 
-/// Loads a model onto `device`: from the store when the file is complete there, otherwise from the source that `open`
-/// gives, which also fills the store. A store that fails is left aside; the model still loads. `on_progress` is told
+/// Loads a model onto a backend of `platform`: from the store when the file is complete there, otherwise from the source
+/// that `open` gives, which also fills the store. A store that fails is left aside; the model still loads. `on_progress` is told
 /// after each record, and ends the loading with [`ControlFlow::Break`].
 ///
 /// # Errors
 /// Whatever the source, the file, the model or the device can fail with; `integrity` when the file's hash isn't
 /// `options.sha256`; `aborted` when `on_progress` says so. Nothing of a file stays in the store unless it is whole.
-pub async fn load<S: Source, T: Store>(
-    device: Device,
+pub async fn load<P: Platform, S: Source, T: Store>(
+    platform: &P,
     key: &str,
     options: &LoadOptions,
     store: Option<&T>,
     open: impl AsyncFnOnce() -> Result<S>,
     mut on_progress: impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Loaded> {
+) -> Result<Loaded<P::Backend>> {
     if let Some(sha256) = &options.sha256
         && !(sha256.len() == 64 && sha256.bytes().all(|digit| digit.is_ascii_hexdigit()))
     {
@@ -96,7 +94,7 @@ pub async fn load<S: Source, T: Store>(
     if let Some(store) = store
         && let Some(mut records) = StoredRecords::find(store, key, options.sha256.as_deref()).await
     {
-        match load_records(&device, &mut records, options, &mut on_progress).await {
+        match load_records(platform, &mut records, options, &mut on_progress).await {
             Ok(loaded) => return Ok(loaded),
             // Only good files are stored, so one that lost records or is bad now was damaged, and is fetched again. Every
             // other failure would be the same the second time.
@@ -105,7 +103,7 @@ pub async fn load<S: Source, T: Store>(
         }
     }
     let mut records = FetchedRecords::new(open().await?, store, key, options.sha256.as_deref());
-    let loaded = load_records(&device, &mut records, options, &mut on_progress).await;
+    let loaded = load_records(platform, &mut records, options, &mut on_progress).await;
     if loaded.is_err() {
         records.discard().await;
     }
@@ -113,12 +111,12 @@ pub async fn load<S: Source, T: Store>(
 }
 
 /// Reads every record, parses the head as soon as it is complete, and feeds the weights.
-async fn load_records(
-    device: &Device,
+async fn load_records<P: Platform>(
+    platform: &P,
     records: &mut impl Records,
     options: &LoadOptions,
     on_progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Loaded> {
+) -> Result<Loaded<P::Backend>> {
     let (total_bytes, from_cache) = (records.total_bytes(), records.are_stored());
     let mut report = |phase, loaded_bytes| match on_progress(Progress { phase, loaded_bytes, total_bytes, from_cache })
     {
@@ -129,7 +127,7 @@ async fn load_records(
     report(phase, 0)?;
 
     let mut head = Vec::new();
-    let mut parts: Option<Parts> = None;
+    let mut parts: Option<Parts<P::Backend>> = None;
     let mut record = Vec::with_capacity(RECORD_BYTES);
     let mut loaded_bytes = 0;
     let mut waited_bytes = 0;
@@ -146,7 +144,7 @@ async fn load_records(
                 // Parsing costs time, so it is tried at every doubling only.
                 let try_now = (loaded_bytes / RECORD_BYTES as u64).is_power_of_two() || loaded_bytes == total_bytes;
                 if try_now && let Some(header) = Header::parse(&head, total_bytes)? {
-                    let mut new_parts = Parts::build(device.clone(), header, options).await?;
+                    let mut new_parts = Parts::build(platform, header, options).await?;
                     new_parts.feed(&head);
                     for record in head.chunks(RECORD_BYTES) {
                         records.keep(record).await;
@@ -176,7 +174,7 @@ async fn load_records(
     }
     parts.model.backend_mut().finish_uploads();
     report(Phase::Compile, loaded_bytes)?;
-    let weights_bytes = parts.loader.device_bytes::<GpuBackend>();
+    let weights_bytes = parts.loader.device_bytes::<P::Backend>();
     parts.wait().await?;
     report(Phase::Ready, loaded_bytes)?;
     Ok(Loaded {

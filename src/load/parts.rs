@@ -1,43 +1,44 @@
 //! From the head of a file to the parts of an engine.
 
 use super::LoadOptions;
-use crate::backend::gpu::GpuBackend;
-use crate::backend::gpu::device::Device;
-use crate::backend::gpu::tensor::Tensor;
-use crate::backend::{Backend, Dimensions};
+use crate::backend::{Backend, Dimensions, Platform};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::{Header, Metadata, TensorInfo};
 use crate::model::{Config, Model, Weights, WeightsLoader};
 use crate::text::{ChatTemplate, Tokenizer, Vocabulary};
 
 /// What the head of a file gives: all parts of an engine, the weights still to be filled.
-pub(super) struct Parts {
-    pub(super) model: Model<GpuBackend>,
-    pub(super) loader: WeightsLoader<<GpuBackend as Backend>::Tensor>,
+pub(super) struct Parts<B: Backend> {
+    pub(super) model: Model<B>,
+    pub(super) loader: WeightsLoader<B::Tensor>,
     pub(super) tokenizer: Tokenizer,
     pub(super) template: ChatTemplate,
     pub(super) stop_tokens: Vec<u32>,
     memory: MemoryNeed,
 }
 
-impl Parts {
+impl<B: Backend> Parts<B> {
     /// Builds everything but the weights' contents, and starts compiling the kernels: they will be ready before the weights.
     ///
     /// # Errors
     /// `unsupported-model` or `bad-file` for what the head says, `invalid-argument` for a context out of range,
     /// `out-of-memory` when the device has no room for weights and KV cache: nothing more of the file is needed to know.
-    pub(super) async fn build(device: Device, mut header: Header, options: &LoadOptions) -> Result<Self> {
+    pub(super) async fn build<P: Platform<Backend = B>>(
+        platform: &P,
+        mut header: Header,
+        options: &LoadOptions,
+    ) -> Result<Self> {
         let config = Config::from_header(&header, options.context_length)?;
         let (tokenizer, template, stop_tokens) = text_parts(&mut header.metadata, &config.dimensions)?;
         let memory = MemoryNeed::new(&header, &config.dimensions);
         let make_buffers = || {
-            let mut backend = GpuBackend::new(device.clone(), config.dimensions.clone())?;
+            let mut backend = platform.open(config.dimensions.clone())?;
             let (weights, loader) = Weights::allocate(&mut backend, &header, &config)?;
             let mut model = Model::new(config, backend, weights)?;
             model.try_capacity()?;
             Ok((model, loader))
         };
-        let made = device.make_room(make_buffers).await;
+        let made = platform.make_room(make_buffers).await;
         let (mut model, loader) = made.map_err(|error| memory.explain(error))?;
         model.compile();
         Ok(Self { model, loader, tokenizer, template, stop_tokens, memory })
@@ -65,7 +66,7 @@ pub(super) struct MemoryNeed {
 
 impl MemoryNeed {
     fn new(header: &Header, dimensions: &Dimensions) -> Self {
-        let bytes = |tensor: &TensorInfo| Tensor::bytes(tensor.tensor_type, tensor.rows, tensor.columns);
+        let bytes = |tensor: &TensorInfo| tensor.bytes.end - tensor.bytes.start;
         Self {
             weights_bytes: header.tensors.iter().map(bytes).sum(),
             kv_cache_bytes: dimensions.kv_cache_bytes(),

@@ -72,7 +72,10 @@ impl<T: Clone> Weights<T> {
         let Dimensions { hidden, feed_forward, heads, layers, kv_heads, head_dim, vocabulary, .. } = config.dimensions;
         let (query_rows, key_rows) = (heads * head_dim, kv_heads * head_dim);
 
-        let token_embedding = allocator.matrix("token_embd.weight", vocabulary, hidden)?;
+        let token_embedding = match header.tensor("output.weight") {
+            Some(_) => allocator.table("token_embd.weight", vocabulary, hidden)?,
+            None => allocator.matrix("token_embd.weight", vocabulary, hidden)?,
+        };
         let layers = (0..layers)
             .map(|layer| {
                 let name = |part: &str| format!("blk.{layer}.{part}");
@@ -173,6 +176,20 @@ struct Allocator<'a, B: Backend> {
 
 impl<B: Backend> Allocator<'_, B> {
     fn matrix(&mut self, name: &str, rows: usize, columns: usize) -> Result<B::Tensor> {
+        self.tensor(name, rows, columns, B::allocate)
+    }
+
+    fn table(&mut self, name: &str, rows: usize, columns: usize) -> Result<B::Tensor> {
+        self.tensor(name, rows, columns, B::allocate_table)
+    }
+
+    fn tensor(
+        &mut self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+        allocate: impl Fn(&mut B, &TensorInfo) -> Result<B::Tensor>,
+    ) -> Result<B::Tensor> {
         let Some(info) = self.header.tensor(name) else {
             return Err(Error::new(ErrorKind::BadFile, "a tensor is missing").at(name));
         };
@@ -182,7 +199,7 @@ impl<B: Backend> Allocator<'_, B> {
                 .got(format!("[{}, {}]", info.rows, info.columns))
                 .expected(format!("[{rows}, {columns}]")));
         }
-        let tensor = self.backend.allocate(info)?;
+        let tensor = allocate(self.backend, info)?;
         self.destinations.push((info.clone(), tensor.clone()));
         Ok(tensor)
     }

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::AbortSignal;
 
 use super::WasmEngine;
+use super::any_engine::with_engine;
 use super::convert::{from_js, to_js, to_js_error};
 use crate::engine::{BatchItem, Reply};
 use crate::error::{Error, Result};
@@ -69,7 +70,8 @@ impl WasmEngine {
                 let _ = on_text.call2(&JsValue::NULL, &index.into(), &text.into());
             }
         };
-        let replies = self.engine.batch(&items, on_piece, || signal.aborted()).await?;
+        let aborted = || signal.aborted();
+        let replies = with_engine!(&mut self.engine, engine => engine.batch(&items, on_piece, aborted).await)?;
         to_js(&replies.into_iter().map(Outcome::from).collect::<Vec<_>>())
     }
 }

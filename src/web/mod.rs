@@ -1,6 +1,7 @@
 //! The engine as JavaScript sees it, through wasm-bindgen. It converts values and nothing else; its only user is
 //! `www/engine/worker.js`, and the public interface is `www/engine/qwisp.js`.
 
+mod any_engine;
 mod batch;
 mod convert;
 mod panic;
@@ -13,23 +14,21 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::AbortSignal;
 
+use self::any_engine::{AnyEngine, Choice, with_engine};
 use self::convert::{from_js, to_js, to_js_error};
-use crate::backend::Counters;
-use crate::backend::gpu::GpuBackend;
-use crate::backend::gpu::bandwidth::measure_bandwidth;
-use crate::backend::gpu::device::Device;
-use crate::engine::{ChatOptions, Engine};
-use crate::error::{Error, ErrorKind, Result};
+use crate::backend::{Backend, Counters, Platform, cpu, gpu};
+use crate::engine::ChatOptions;
+use crate::error::Result;
 use crate::fetch::HttpSource;
 use crate::generate::Sampling;
-use crate::load::{LoadOptions, load};
+use crate::load::{LoadOptions, Loaded, load};
 use crate::store::IndexedDb;
 use crate::text::{Message, Piece};
 
 /// An engine in a worker. Only one call may be under way at a time.
 #[wasm_bindgen]
 pub struct WasmEngine {
-    engine: Engine<GpuBackend>,
+    engine: AnyEngine,
     info: Info,
 }
 
@@ -55,6 +54,37 @@ struct Info {
     tier: &'static str,
     memory: MemoryInfo,
     stored: bool,
+}
+
+impl Info {
+    fn new<B: Backend>(loaded: &Loaded<B>, backend: &'static str, adapter: String, tier: &'static str) -> Self {
+        let config = &loaded.engine.model().config;
+        let dimensions = &config.dimensions;
+        Self {
+            model: ModelInfo {
+                name: config.name.clone(),
+                architecture: config.architecture.clone(),
+                parameters: config.parameters,
+                quantization: config.quantization.clone(),
+                context_length: dimensions.context,
+                thinking: match [Some(true), Some(false)].map(|thinking| loaded.engine.thinks(thinking)) {
+                    [_, true] => "always",
+                    [true, false] => "optional",
+                    [false, false] => "never",
+                },
+                tools: loaded.engine.takes_tools(),
+            },
+            backend,
+            adapter,
+            tier,
+            memory: MemoryInfo {
+                weights_bytes: loaded.weights_bytes,
+                kv_cache_bytes: dimensions.kv_cache_bytes(),
+                wasm_bytes: wasm_bytes(),
+            },
+            stored: loaded.stored,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -159,13 +189,14 @@ impl WasmEngine {
 
     /// The token ids of a text; with `special`, control tokens written in it are recognised.
     pub fn tokenize(&self, text: &str, special: bool) -> std::result::Result<Uint32Array, JsValue> {
-        let ids = self.engine.tokenizer().encode(text, special).map_err(to_js_error)?;
+        let ids =
+            with_engine!(&self.engine, engine => engine.tokenizer().encode(text, special)).map_err(to_js_error)?;
         Ok(Uint32Array::from(&ids[..]))
     }
 
     /// The text of token ids.
     pub fn detokenize(&self, ids: &[u32]) -> std::result::Result<String, JsValue> {
-        self.engine.tokenizer().decode(ids).map_err(to_js_error)
+        with_engine!(&self.engine, engine => engine.tokenizer().decode(ids)).map_err(to_js_error)
     }
 
     /// Teacher forcing: [`Engine::score`].
@@ -176,76 +207,44 @@ impl WasmEngine {
         top_k: usize,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        let scores = self.engine.score(&ids, from, top_k, || signal.aborted()).await.map_err(to_js_error)?;
-        to_js(&scores).map_err(to_js_error)
+        let aborted = || signal.aborted();
+        let scores = with_engine!(&mut self.engine, engine => engine.score(&ids, from, top_k, aborted).await);
+        to_js(&scores.map_err(to_js_error)?).map_err(to_js_error)
     }
 
     /// What the last reply asked of the device.
     pub fn counters(&self) -> std::result::Result<JsValue, JsValue> {
-        let counters = self.engine.counters();
+        let counters = with_engine!(&self.engine, engine => engine.counters());
         let info = ReplyCountersInfo { prefill: counters.prefill.into(), decode: counters.decode.into() };
         to_js(&info).map_err(to_js_error)
     }
 
-    /// Bytes per second that the GPU can copy: [`measure_bandwidth`].
+    /// Bytes per second that what computes can copy.
     pub async fn measure_bandwidth(&self) -> std::result::Result<f64, JsValue> {
-        measure_bandwidth(self.engine.model().backend().device()).await.map_err(to_js_error)
+        let bandwidth = match &self.engine {
+            AnyEngine::Webgpu(engine) => gpu::bandwidth::measure_bandwidth(engine.model().backend().device()).await,
+            AnyEngine::Cpu(_) => cpu::bandwidth::measure_bandwidth(),
+        };
+        bandwidth.map_err(to_js_error)
     }
 }
 
 impl WasmEngine {
     async fn load_inner(options: JsValue, on_progress: Function, signal: AbortSignal) -> Result<Self> {
         let options: Options = from_js("options", options)?;
-        if !matches!(options.backend.as_str(), "auto" | "webgpu") {
-            return Err(Error::new(ErrorKind::InvalidArgument, "there is no such backend")
-                .at("backend")
-                .got(format!("\"{}\"", options.backend))
-                .expected("\"auto\" or \"webgpu\""));
+        match Choice::by(&options).await? {
+            Choice::Webgpu(device) => {
+                let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
+                let loaded = load_on(&device, &options, on_progress, signal).await?;
+                let info = Info::new(&loaded, "webgpu", adapter, tier);
+                Ok(Self { engine: AnyEngine::Webgpu(Box::new(loaded.engine)), info })
+            }
+            Choice::Cpu => {
+                let loaded = load_on(&cpu::Processor, &options, on_progress, signal).await?;
+                let info = Info::new(&loaded, "cpu", cpu::NAME.to_string(), cpu::TIER);
+                Ok(Self { engine: AnyEngine::Cpu(Box::new(loaded.engine)), info })
+            }
         }
-        let device = Device::open(Some(options.tier.as_str()).filter(|tier| *tier != "auto")).await?;
-        // A browser that refuses to store anything can still chat.
-        let store = if options.cache { IndexedDb::open().await.ok() } else { None };
-        let load_options = LoadOptions { sha256: options.sha256, context_length: options.context_length };
-        let report = |progress| {
-            if signal.aborted() {
-                return ControlFlow::Break(());
-            }
-            if let Ok(progress) = to_js(&progress) {
-                // What a listener throws is its own affair.
-                let _ = on_progress.call1(&JsValue::NULL, &progress);
-            }
-            ControlFlow::Continue(())
-        };
-        let open = async || HttpSource::open(&options.url, signal.clone()).await;
-        let loaded = load(device, &options.url, &load_options, store.as_ref(), open, report).await?;
-
-        let config = &loaded.engine.model().config;
-        let dimensions = &config.dimensions;
-        let info = Info {
-            model: ModelInfo {
-                name: config.name.clone(),
-                architecture: config.architecture.clone(),
-                parameters: config.parameters,
-                quantization: config.quantization.clone(),
-                context_length: dimensions.context,
-                thinking: match [Some(true), Some(false)].map(|thinking| loaded.engine.thinks(thinking)) {
-                    [_, true] => "always",
-                    [true, false] => "optional",
-                    [false, false] => "never",
-                },
-                tools: loaded.engine.takes_tools(),
-            },
-            backend: "webgpu",
-            adapter: loaded.engine.model().backend().device().adapter_name.clone(),
-            tier: loaded.engine.model().backend().device().tier.name(),
-            memory: MemoryInfo {
-                weights_bytes: loaded.weights_bytes,
-                kv_cache_bytes: dimensions.kv_cache_bytes(),
-                wasm_bytes: wasm_bytes(),
-            },
-            stored: loaded.stored,
-        };
-        Ok(Self { engine: loaded.engine, info })
     }
 
     async fn chat_inner(
@@ -265,19 +264,23 @@ impl WasmEngine {
                 let _ = on_piece.call1(&JsValue::NULL, &piece);
             }
         };
-        let prompt = self.engine.fit_prompt(&messages, &chat_options)?;
+        let prompt = with_engine!(&self.engine, engine => engine.fit_prompt(&messages, &chat_options))?;
         if prompt.dropped_messages > 0 {
             let slide = SlideInfo { dropped_messages: prompt.dropped_messages, prompt_tokens: prompt.tokens.len() };
             let _ = on_slide.call1(&JsValue::NULL, &to_js(&slide)?);
         }
-        let reply = self.engine.answer(prompt, &chat_options, &sampling, on_piece, || signal.aborted()).await?;
-        to_js(&reply)
+        let aborted = || signal.aborted();
+        let reply = with_engine!(&mut self.engine, engine => {
+            engine.answer(prompt, &chat_options, &sampling, on_piece, aborted).await
+        });
+        to_js(&reply?)
     }
 
     /// The settings of an answer: what the caller chose, over what suits the model and its mode, and a seed of its own.
     fn sampling_from(&self, options: &JsValue, chat_options: &ChatOptions) -> Result<Sampling> {
         let mut sampling: Sampling = from_js("options", options.clone())?;
-        let recommended = Sampling::recommended(self.engine.thinks(chat_options.thinking));
+        let recommended =
+            Sampling::recommended(with_engine!(&self.engine, engine => engine.thinks(chat_options.thinking)));
         let is_open = |name: &str| js_sys::Reflect::get(options, &name.into()).unwrap_or_default().is_undefined();
         if is_open("temperature") {
             sampling.temperature = recommended.temperature;
@@ -290,6 +293,30 @@ impl WasmEngine {
         }
         Ok(sampling)
     }
+}
+
+/// Loads a model onto a backend of `platform`.
+async fn load_on<P: Platform>(
+    platform: &P,
+    options: &Options,
+    on_progress: Function,
+    signal: AbortSignal,
+) -> Result<Loaded<P::Backend>> {
+    // A browser that refuses to store anything can still chat.
+    let store = if options.cache { IndexedDb::open().await.ok() } else { None };
+    let load_options = LoadOptions { sha256: options.sha256.clone(), context_length: options.context_length };
+    let report = |progress| {
+        if signal.aborted() {
+            return ControlFlow::Break(());
+        }
+        if let Ok(progress) = to_js(&progress) {
+            // What a listener throws is its own affair.
+            let _ = on_progress.call1(&JsValue::NULL, &progress);
+        }
+        ControlFlow::Continue(())
+    };
+    let open = async || HttpSource::open(&options.url, signal.clone()).await;
+    load(platform, &options.url, &load_options, store.as_ref(), open, report).await
 }
 
 /// The size of this module's memory, which never shrinks.

@@ -48,6 +48,11 @@ describe("the options of Engine.load", () => {
   refuses("a short hash", () => checkLoadOptions({ sha256: "0".repeat(63) }), /sha256: expected 64 hexadecimal digits/);
   refuses("a hash that is none", () => checkLoadOptions({ sha256: "g".repeat(64) }), /64 hexadecimal digits/);
   refuses(
+    "an unknown backend",
+    () => checkLoadOptions({ backend: "wasm" }),
+    /backend: expected one of auto, webgpu, cpu, got "wasm"/,
+  );
+  refuses(
     "an unknown tier",
     () => checkLoadOptions({ tier: "cuda" }),
     /tier: expected one of auto, core.*, got "cuda"/,

@@ -2,7 +2,7 @@ import { byId } from "./dom.js";
 import { formatRate } from "./format.js";
 
 /** @type {Record<import("../qwisp.js").EngineInfo["backend"], string>} */
-const BACKEND_NAMES = { webgpu: "WebGPU" };
+const BACKEND_NAMES = { webgpu: "WebGPU", cpu: "CPU" };
 
 /** The model, what it runs on and how fast, at the top of the page. */
 export class EngineFacts {

@@ -7,8 +7,9 @@ export const FAILURE_WORDS = {
   "no-webgpu": {
     title: "This browser offers no WebGPU",
     advice:
-      "Qwisp computes with WebGPU. Use a current Chrome or Edge, or a newer version of this browser, and update the " +
-      "graphics driver. The page itself has to come over HTTPS or from localhost.",
+      "The address of this page asks for WebGPU. Use a current Chrome or Edge, or a newer version of this browser, and " +
+      "update the graphics driver; the page itself has to come over HTTPS or from localhost. Without backend=webgpu in " +
+      "its address, Qwisp computes on the processor.",
   },
   "unsupported-model": {
     title: "This model isn't supported",

@@ -2,7 +2,7 @@
  * What the page's address asks for. All parts are optional:
  *
  * - `model`: address of a GGUF (absolute or relative to the page) or an id from models.json; offered first
- * - `backend`: `auto` (default) or `webgpu`
+ * - `backend`: what computes: `auto` (default), `webgpu` or `cpu`
  * - `tier`: which features of the GPU to use: `auto` (default), `core`, `f16`, `packed` or `subgroups`
  * - `context`: tokens that prompt and answer share
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
@@ -11,7 +11,7 @@
  *
  * @typedef {object} PageOptions
  * @property {string | null} model
- * @property {"auto" | "webgpu"} backend
+ * @property {import("../qwisp.js").Backend} backend
  * @property {import("../qwisp.js").Tier} tier
  * @property {number | undefined} contextLength
  * @property {boolean} autoload
@@ -20,6 +20,7 @@
  */
 import { QwispError } from "../qwisp.js";
 
+const BACKENDS = /** @type {const} */ (["auto", "webgpu", "cpu"]);
 const TIERS = /** @type {const} */ (["auto", "core", "f16", "packed", "subgroups"]);
 
 const GENERATION_OPTIONS = /** @type {const} */ ({
@@ -69,8 +70,9 @@ function readNumber(parameters, name) {
 
 /** @param {string} text */
 function readBackend(text) {
-  if (text === "auto" || text === "webgpu") return text;
-  throw wrongParameter("backend", "auto or webgpu", text);
+  const backend = BACKENDS.find((known) => known === text);
+  if (backend) return backend;
+  throw wrongParameter("backend", `one of ${BACKENDS.join(", ")}`, text);
 }
 
 /** @param {string} text */

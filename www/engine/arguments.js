@@ -9,6 +9,7 @@ const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"
 const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
 const BATCH_OPTIONS = [...CONVERSATION_OPTIONS, "each", "onText", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
+const BACKENDS = ["auto", "webgpu", "cpu"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
 const ROLES = ["system", "user", "assistant", "tool"];
 /** Every one of them crosses from the worker to the page, for every position. */
@@ -19,8 +20,14 @@ const MAX_DEPTH = 64;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, tier, cache, onProgress, signal } = options;
+  const { sha256, backend, tier, cache, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
+  expect(
+    backend === undefined || BACKENDS.includes(backend),
+    "Engine.load: backend",
+    `one of ${BACKENDS.join(", ")}`,
+    backend,
+  );
   expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
   checkCallback("Engine.load: onProgress", onProgress);

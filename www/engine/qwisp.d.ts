@@ -1,5 +1,5 @@
 /**
- * Qwisp: a small Qwen language model that runs in the browser, on WebGPU, in a worker of its own.
+ * Qwisp: a small Qwen language model that runs in the browser, on WebGPU or the processor, in a worker of its own.
  *
  * ```js
  * import { Engine } from "./qwisp.js";
@@ -11,7 +11,7 @@
 /**
  * What went wrong, for code to switch on:
  *
- * - `no-webgpu`: no WebGPU here, or no usable adapter.
+ * - `no-webgpu`: no WebGPU here, or no usable adapter, where the backend `webgpu` was asked for.
  * - `unsupported-model`: a sound GGUF whose architecture or tensor type the engine does not know.
  * - `bad-file`: not a GGUF, or a damaged or truncated one.
  * - `network`: a file could not be fetched, or the connection broke.
@@ -63,12 +63,15 @@ export interface LoadOptions {
    * check.
    */
   sha256?: string;
-  /** What computes. `auto` is the best there is, which so far is `webgpu`. Default: `auto`. */
-  backend?: "auto" | "webgpu";
+  /**
+   * What computes: a GPU by `webgpu`, or the processor by `cpu`, in one thread. `auto` is `webgpu` where there is a GPU
+   * for it, or a `tier` is asked for, and `cpu` elsewhere: also where WebGPU has only a software adapter. Default: `auto`.
+   */
+  backend?: Backend;
   /**
    * Which features of the GPU the kernels may use: `core` is what every WebGPU has, `f16` adds 16-bit numbers, `packed`
-   * products of packed 8-bit integers, `subgroups` sums across neighbouring threads. One that the GPU lacks is refused.
-   * Default: `auto`, the best there is.
+   * products of packed 8-bit integers, `subgroups` sums across neighbouring threads. One that the GPU lacks is refused,
+   * as is any with the backend `cpu`. Default: `auto`, the best there is.
    */
   tier?: Tier;
   /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
@@ -81,12 +84,15 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
+/** What computes; see `LoadOptions`. */
+export type Backend = "auto" | "webgpu" | "cpu";
+
 /** Which features of the GPU to use; see `LoadOptions`. */
 export type Tier = "auto" | "core" | "f16" | "packed" | "subgroups";
 
 export interface LoadProgress {
   /**
-   * `download` takes the file from its address and `upload` from this device's storage, both to the GPU; `compile`
+   * `download` takes the file from its address and `upload` from this device's storage, both to what computes; `compile`
    * prepares the shaders; `ready` comes once, last.
    */
   phase: "download" | "verify" | "upload" | "compile" | "ready";
@@ -114,16 +120,16 @@ export interface EngineInfo {
     /** Whether its template has a place for `ChatOptions.tools`. */
     tools: boolean;
   };
-  backend: "webgpu";
-  /** The GPU, in the browser's words. */
+  backend: "webgpu" | "cpu";
+  /** The GPU, in the browser's words; on the backend `cpu`, what it computes with. */
   adapter: string;
-  /** The tier of kernels that was chosen, `core` for instance; see `LoadOptions`. */
+  /** The tier of kernels that was chosen, `core` for instance; see `LoadOptions`. On the backend `cpu`, `simd128`. */
   tier: string;
   memory: {
     weightsBytes: number;
     /** Keys and values when the context is full. They take as much as the conversation needs, in steps of 1024 tokens. */
     kvCacheBytes: number;
-    /** Size of the WebAssembly module's memory. */
+    /** Size of the WebAssembly module's memory; on the backend `cpu`, weights and KV cache are in it. */
     wasmBytes: number;
   };
   /** Whether the file is kept on this device now, so that the next load needs no network. */
@@ -348,7 +354,10 @@ export interface TokenScore extends TokenLogprob {
   top: TokenLogprob[];
 }
 
-/** What was asked of the GPU: the same on any machine, so a design can be judged where its speed cannot. */
+/**
+ * What was asked of the GPU: the same on any machine, so a design can be judged where its speed cannot. The backend `cpu`
+ * counts tokens, passes and weights only.
+ */
 export interface Counters {
   /** Tokens computed. */
   tokens: number;
@@ -432,7 +441,8 @@ export class Engine {
   /**
    * How many bytes per second the GPU's memory can move, those read and those written together, as a plain copy of
    * 64 MiB shows: what decoding, which reads every weight for every token, can reach at most. Takes two seconds on a
-   * GPU, and 128 MiB of its memory; where there is no room for them, the engine is gone with `out-of-memory`.
+   * GPU, and 128 MiB of its memory; where there is no room for them, the engine is gone with `out-of-memory`. The
+   * backend `cpu` copies 32 MiB of the module's memory, which grows by twice that.
    */
   measureBandwidth(): Promise<number>;
 

@@ -22,7 +22,8 @@ let engine = null;
 /** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
 const methods = {
   async load([options], { report, signal }) {
-    if (options.tier === "auto" || options.tier === "subgroups") requestSubgroups();
+    const mayUseGpu = options.backend !== "cpu";
+    if (mayUseGpu && (options.tier === "auto" || options.tier === "subgroups")) requestSubgroups();
     const { WasmEngine } = await startModule(reportStopped);
     engine = await WasmEngine.load(options, report, signal);
     return engine.info();

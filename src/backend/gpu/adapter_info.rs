@@ -1,4 +1,4 @@
-//! What wgpu doesn't say of an adapter: in a browser, its name and whether it has subgroups.
+//! What wgpu doesn't say of an adapter: in a browser, its name, whether it is software, and whether it has subgroups.
 
 /// The adapter's name for people, `"NVIDIA GeForce RTX 4060"` or `"apple metal-3"` for instance; may be empty.
 pub(super) fn adapter_name(device: &wgpu::Device, adapter: &wgpu::AdapterInfo) -> String {
@@ -20,6 +20,25 @@ fn name_in_browser(device: &wgpu::Device) -> String {
 #[cfg(not(target_arch = "wasm32"))]
 fn name_in_browser(_: &wgpu::Device) -> String {
     String::new()
+}
+
+/// Whether the adapter is no GPU, but the processor in its place.
+#[cfg(target_arch = "wasm32")]
+pub(super) fn is_software(device: &wgpu::Device, _: &wgpu::AdapterInfo) -> bool {
+    use js_sys::Reflect;
+
+    let field = |name: &str| {
+        let info = Reflect::get(device.as_webgpu()?, &"adapterInfo".into()).ok()?;
+        Reflect::get(&info, &name.into()).ok()
+    };
+    // Chromium's own has a name, also in versions that don't have the other field.
+    field("isFallbackAdapter").is_some_and(|value| value.is_truthy())
+        || field("architecture").and_then(|value| value.as_string()).is_some_and(|name| name == "swiftshader")
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+pub(super) fn is_software(_: &wgpu::Device, adapter: &wgpu::AdapterInfo) -> bool {
+    adapter.device_type == wgpu::DeviceType::Cpu
 }
 
 /// Whether shaders may use subgroups. wgpu doesn't know the feature in browsers yet (its issue 10146); there,

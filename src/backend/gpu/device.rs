@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::adapter_info::{adapter_name, has_subgroups};
+use super::adapter_info::{adapter_name, has_subgroups, is_software};
 use super::operations::SubgroupOrder;
 use super::tier::{Offer, Tier};
 use crate::error::{Error, ErrorKind, Result};
@@ -20,6 +20,8 @@ pub struct Device {
     pub queue: wgpu::Queue,
     /// What the adapter is called, `"NVIDIA GeForce RTX 4060"` or `"apple metal-3"` for instance; may be empty.
     pub adapter_name: String,
+    /// Whether the adapter is no GPU, but the processor in its place.
+    pub is_software: bool,
     /// What its kernels may use.
     pub tier: Tier,
     fault: Arc<Mutex<Option<Error>>>,
@@ -89,7 +91,8 @@ impl Device {
             is_software: info.device_type == wgpu::DeviceType::Cpu,
         };
         let adapter_name = adapter_name(&device, &info);
-        let mut device = Self { device, queue, adapter_name, tier: Tier::choose(tier, &offer)?, fault };
+        let is_software = is_software(&device, &info);
+        let mut device = Self { device, queue, adapter_name, is_software, tier: Tier::choose(tier, &offer)?, fault };
         if let Tier::Subgroups { min_size } = device.tier
             && !SubgroupOrder::is_consecutive(&device, min_size).await?
         {

@@ -29,7 +29,9 @@ use self::sampler::Sampler;
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
 use self::uploader::Uploader;
-use super::{Backend, Counters, Dimensions, HeadNorms, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Projection};
+use super::{
+    Backend, Counters, Dimensions, HeadNorms, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Platform, Projection,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
 use crate::sampling::Sampling;
@@ -256,6 +258,18 @@ impl<'a> Product<'a> {
     fn new(weights: &'a Tensor, output: fn(&Activations) -> &wgpu::Buffer) -> Self {
         let output_columns = weights.rows;
         Self { weights, output, output_columns, output_offset: 0, epilogue: Epilogue::Store, bias: None }
+    }
+}
+
+impl Platform for Device {
+    type Backend = GpuBackend;
+
+    fn open(&self, dimensions: Dimensions) -> Result<GpuBackend> {
+        GpuBackend::new(self.clone(), dimensions)
+    }
+
+    async fn make_room<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        Device::make_room(self, make).await
     }
 }
 

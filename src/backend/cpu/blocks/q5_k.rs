@@ -1,0 +1,75 @@
+//! Q5_K: 256 weights in 8 groups.
+
+use std::array::from_fn;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::super::lanes::{F32x4, I16x8};
+use super::q4_k::{NibbleGroup, nibble_groups, nibbles};
+use super::{Block, GROUP, SLICE, half_at, minimum_products, scales_and_minima};
+use crate::gguf::TensorType;
+
+/// 256 weights: in each group, `scale · scales[group] · quant − minimum · minima[group]`.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Q5K {
+    scale: f32,
+    minimum: f32,
+    scales: [u8; 8],
+    minima: [u8; 8],
+    nibbles: [NibbleGroup; 8],
+    /// The fifth bits of four groups each: a word has those of the same place in all their slices, the first in its lowest
+    /// bit.
+    high_bits: [[i16; SLICE]; 2],
+}
+
+impl Block for Q5K {
+    const GROUPS: usize = 8;
+    const HAS_OFFSETS: bool = true;
+    const LARGEST_QUANT: i32 = 31 * 63;
+
+    fn from_file(_: TensorType, bytes: &[u8]) -> Self {
+        let (scales, minima) = scales_and_minima(&bytes[4..16]);
+        // Of 32 bytes, each has the bits of one place in all groups.
+        let high_bit = |group: usize, at: usize| u16::from(bytes[16 + at] >> group & 1);
+        let high_bits = from_fn(|half| {
+            from_fn(|at| {
+                let of_slice = |slice: usize| {
+                    let (group, in_group) = (half * 4 + slice / 4, slice % 4);
+                    high_bit(group, in_group * SLICE + at) << slice
+                };
+                (0..4 * GROUP / SLICE).map(of_slice).fold(0, |word, bit| word | bit) as i16
+            })
+        });
+        Self {
+            scale: half_at(bytes, 0),
+            minimum: half_at(bytes, 2),
+            scales,
+            minima,
+            nibbles: nibble_groups(&bytes[48..]),
+            high_bits,
+        }
+    }
+
+    #[inline(always)]
+    fn scale(&self) -> f32 {
+        self.scale
+    }
+
+    #[inline(always)]
+    fn quants(&self, group: usize, slice: usize) -> I16x8 {
+        let bits = I16x8::load(&self.high_bits[group / 4]).shift_right((group % 4 * 4 + slice) as u32);
+        let high = (bits & I16x8::splat(1)).shift_left(4);
+        (nibbles(&self.nibbles[group], slice) | high) * I16x8::splat(self.scales[group].into())
+    }
+
+    #[inline(always)]
+    fn offset(&self, group: usize) -> f32 {
+        -self.minimum * f32::from(self.minima[group])
+    }
+
+    #[inline(always)]
+    fn offset_products(&self, sums: &[f32]) -> F32x4 {
+        F32x4::splat(-self.minimum) * minimum_products(&self.minima, sums)
+    }
+}

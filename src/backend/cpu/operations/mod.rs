@@ -1,0 +1,14 @@
+//! What a forward pass is made of.
+
+mod attention;
+mod multiply;
+mod multiply_floats;
+mod rms_norm;
+mod rotate;
+mod silu_mul;
+
+pub use attention::{Attention, LayerCache};
+pub use multiply::{Input, Output, Scratch, multiply};
+pub use rms_norm::rms_norm;
+pub use rotate::{Rotations, rotate};
+pub use silu_mul::silu_mul;

@@ -1,0 +1,19 @@
+//! Models on the CPU.
+
+use qwisp::backend::cpu::{CpuBackend, Tensor};
+use qwisp::gguf::Header;
+use qwisp::model::{Config, Model, Weights, WeightsLoader};
+
+/// A model from a good file, its weights uploaded from pieces of `piece_bytes`.
+pub(crate) fn load_model(gguf: &[u8], piece_bytes: usize) -> Model<CpuBackend> {
+    let header = Header::parse(gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
+    let config = Config::from_header(&header, None).expect("the metadata is good");
+    let mut backend = CpuBackend::new(config.dimensions.clone()).expect("there is memory for a tiny model");
+    let (weights, mut loader): (_, WeightsLoader<Tensor>) =
+        Weights::allocate(&mut backend, &header, &config.dimensions).expect("the tensors are good");
+    for piece in gguf.chunks(piece_bytes) {
+        loader.feed(&mut backend, piece);
+    }
+    assert!(loader.is_complete());
+    Model::new(config, backend, weights).expect("there is room for the cache")
+}
