@@ -7,7 +7,6 @@ use candle_core::Device as CandleDevice;
 use candle_core::quantized::gguf_file::Value;
 use candle_core::quantized::{GgmlDType, QTensor};
 use pollster::block_on;
-use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::device::Device;
 use qwisp::generate::Random;
 use qwisp::gguf::{Header, TensorInfo};
@@ -30,8 +29,7 @@ fn load_file(device: &Device, bytes: &[u8]) -> qwisp::Result<()> {
     };
     let options = LoadOptions::default();
     let open = async || Ok(MemorySource::new(bytes));
-    let new_backend = |dimensions| GpuBackend::new(device.clone(), dimensions);
-    let loaded = block_on(load(new_backend, "", &options, None::<&MemoryStore>, open, on_progress));
+    let loaded = block_on(load(device, "", &options, None::<&MemoryStore>, open, on_progress));
     match loaded.err().expect("loading ends before it compiles") {
         aborted if accepted && aborted.kind() == ErrorKind::Aborted => Ok(()),
         error => Err(error),

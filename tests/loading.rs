@@ -5,7 +5,6 @@ use std::ops::ControlFlow;
 
 use candle_core::quantized::GgmlDType;
 use pollster::block_on;
-use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::device::Device;
 use qwisp::engine::ChatOptions;
@@ -41,11 +40,6 @@ fn with_sha256(sha256: &str) -> LoadOptions {
     LoadOptions { sha256: Some(sha256.to_string()), ..LoadOptions::default() }
 }
 
-/// Makes backends on a device.
-fn on(device: &Device) -> impl Fn(Dimensions) -> qwisp::Result<GpuBackend> {
-    |dimensions| GpuBackend::new(device.clone(), dimensions)
-}
-
 /// Loads from `store`, or else from `source`; returns what was reported, too.
 fn load_from<S: Source>(
     device: &Device,
@@ -58,7 +52,7 @@ fn load_from<S: Source>(
         reports.push(progress);
         ControlFlow::Continue(())
     };
-    let loaded = block_on(load(on(device), URL, options, Some(store), open, on_progress));
+    let loaded = block_on(load(device, URL, options, Some(store), open, on_progress));
     (loaded, reports)
 }
 
@@ -260,7 +254,7 @@ fn a_caller_can_abort_in_every_phase() {
             false => ControlFlow::Continue(()),
         };
         let options = LoadOptions::default();
-        let loaded = block_on(load(on(&device), URL, &options, Some(store), source, on_progress));
+        let loaded = block_on(load(&device, URL, &options, Some(store), source, on_progress));
         assert_eq!(error_of(loaded).kind(), ErrorKind::Aborted, "{last:?}");
         // What was verified before stays.
         let verified = matches!(last, Phase::Compile | Phase::Upload);

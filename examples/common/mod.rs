@@ -5,9 +5,9 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use qwisp::backend::Platform;
 use qwisp::backend::cpu::{self, CpuBackend};
 use qwisp::backend::gpu::{GpuBackend, device::Device};
-use qwisp::backend::{Backend, Dimensions};
 use qwisp::engine::Engine;
 use qwisp::fetch::FileSource;
 use qwisp::load::{LoadOptions, load};
@@ -22,7 +22,7 @@ pub(crate) async fn load_engine(
 ) -> qwisp::Result<Engine<GpuBackend>> {
     let device = Device::open(tier).await?;
     eprintln!("{} on {}, tier {}", model.display(), device.adapter_name, device.tier.name());
-    load_on(|dimensions| GpuBackend::new(device.clone(), dimensions), model, context_length).await
+    load_on(&device, model, context_length).await
 }
 
 /// Loads a model file onto this machine's processor.
@@ -31,16 +31,16 @@ pub(crate) async fn load_engine_on_cpu(
     context_length: Option<usize>,
 ) -> qwisp::Result<Engine<CpuBackend>> {
     eprintln!("{} on the processor, {}", model.display(), cpu::NAME);
-    load_on(CpuBackend::new, model, context_length).await
+    load_on(&cpu::Processor, model, context_length).await
 }
 
-async fn load_on<B: Backend>(
-    new_backend: impl Fn(Dimensions) -> qwisp::Result<B>,
+async fn load_on<P: Platform>(
+    platform: &P,
     model: &Path,
     context_length: Option<usize>,
-) -> qwisp::Result<Engine<B>> {
+) -> qwisp::Result<Engine<P::Backend>> {
     let options = LoadOptions { context_length, ..LoadOptions::default() };
     let open = async || FileSource::open(model);
-    let loaded = load(new_backend, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
+    let loaded = load(platform, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
     Ok(loaded.engine)
 }

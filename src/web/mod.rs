@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 
 use js_sys::{Function, Uint32Array};
 use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast as _, JsValue};
 use web_sys::AbortSignal;
 
 use self::any_engine::{AnyEngine, Choice, with_engine};

@@ -10,7 +10,7 @@ pub(crate) fn load_model(gguf: &[u8], piece_bytes: usize) -> Model<CpuBackend> {
     let config = Config::from_header(&header, None).expect("the metadata is good");
     let mut backend = CpuBackend::new(config.dimensions.clone()).expect("there is memory for a tiny model");
     let (weights, mut loader): (_, WeightsLoader<Tensor>) =
-        Weights::allocate(&mut backend, &header, &config.dimensions).expect("the tensors are good");
+        Weights::allocate(&mut backend, &header, &config).expect("the tensors are good");
     for piece in gguf.chunks(piece_bytes) {
         loader.feed(&mut backend, piece);
     }

@@ -9,7 +9,7 @@ use qwisp::gguf::TensorType;
 use qwisp::model::Model;
 
 use super::loading::load_model;
-use crate::reference::qwen2::Qwen2;
+use crate::reference::qwen::Qwen;
 use crate::support::closeness::{assert_close, widen};
 use crate::support::loading::load_model as load_model_on_gpu;
 use crate::support::tiny_model::TinyModel;
@@ -58,6 +58,7 @@ fn logits_are_those_of_the_reference_whatever_the_shape_and_the_type() {
         ),
         ("heads of 128 dimensions", TinyModel { heads: 2, kv_heads: 1, head_dim: 128, ..base.clone() }),
         ("one layer, one head", TinyModel::smallest()),
+        ("a Qwen3, with norms of queries and keys", TinyModel::qwen3()),
         ("wider heads than the residual stream", TinyModel { heads: 8, kv_heads: 4, ..base }),
     ];
     let types = TensorType::ALL.map(|tensor_type| (tensor_type.name(), of_type(tensor_type)));
@@ -67,7 +68,7 @@ fn logits_are_those_of_the_reference_whatever_the_shape_and_the_type() {
     for (name, tiny) in shapes.into_iter().chain(types).chain(tied) {
         let gguf = tiny.bytes();
         let mut model = load_model(&gguf, gguf.len());
-        let expected = Qwen2::new(&tiny).logits(&tokens);
+        let expected = Qwen::new(&tiny).logits(&tokens);
         let (prompt, answer) = tokens.split_at(35);
         // A prompt in one pass, then token by token.
         model.forward(prompt).expect("there is room");
@@ -88,7 +89,7 @@ fn passes_of_many_tokens_and_of_one_give_the_same() {
     let tiny = TinyModel::default();
     let gguf = tiny.bytes();
     let tokens = random_tokens(LONG);
-    let expected = Qwen2::new(&tiny).logits(&tokens);
+    let expected = Qwen::new(&tiny).logits(&tokens);
     let last = last_logits(&mut load_model(&gguf, gguf.len()), &tokens);
     assert_close("in passes", &last, &expected[LONG - 1], LOGITS);
 
@@ -97,6 +98,47 @@ fn passes_of_many_tokens_and_of_one_give_the_same() {
         one_by_one.forward(&[*token]).expect("there is room");
         let got = block_on(one_by_one.logits(0, 1)).expect("they are finite");
         assert_close(&format!("one by one, token {position}"), &got, &expected[position], LOGITS);
+    }
+}
+
+#[test]
+fn a_cache_that_grows_keeps_what_it_holds() {
+    let tiny = TinyModel { layers: 1, context: 2048, ..TinyModel::qwen3() };
+    let gguf = tiny.bytes();
+    // More than what a cache begins with.
+    let tokens = random_tokens(1030);
+    let mut model = load_model(&gguf, gguf.len());
+    last_logits(&mut model, &tokens[..1020]);
+    let grown = last_logits(&mut model, &tokens);
+    let expected = Qwen::new(&tiny).logits(&tokens);
+    assert_close("a grown cache", &grown, expected.last().expect("there are tokens"), LOGITS);
+}
+
+#[test]
+fn conversations_of_a_batch_attend_to_their_own_past() {
+    let tiny = TinyModel::qwen3();
+    let gguf = tiny.bytes();
+    let mut model = load_model(&gguf, gguf.len());
+    let reference = Qwen::new(&tiny);
+    let conversations = [3, 40, 1].map(random_tokens);
+    let mut caches = conversations.each_ref().map(|tokens| {
+        let mut cache = block_on(model.allocate_cache(64)).expect("there is room");
+        model.exchange_cache(&mut cache);
+        if let [past @ .., _] = &tokens[..]
+            && !past.is_empty()
+        {
+            model.forward(past).expect("there is room");
+        }
+        model.exchange_cache(&mut cache);
+        cache
+    });
+    let last = conversations.each_ref().map(|tokens| *tokens.last().expect("there are tokens"));
+    model.forward_batch(&last, &mut caches.iter_mut().collect::<Vec<_>>()).expect("there is room");
+    let got = block_on(model.logits(0, last.len())).expect("they are finite");
+    for (tokens, got) in conversations.iter().zip(got.chunks(got.len() / last.len())) {
+        let expected = reference.logits(tokens);
+        let case = format!("{} tokens", tokens.len());
+        assert_close(&case, got, expected.last().expect("there are tokens"), LOGITS);
     }
 }
 

@@ -45,8 +45,8 @@ impl Source for MemorySource<'_> {
 pub(crate) fn load_engine(gguf: &[u8], context_length: Option<usize>) -> Engine<GpuBackend> {
     let options = LoadOptions { context_length, ..LoadOptions::default() };
     let open = async || Ok(MemorySource::new(gguf));
-    let new_backend = |dimensions| GpuBackend::new(open_device(), dimensions);
-    let loaded = load(new_backend, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(()));
+    let device = open_device();
+    let loaded = load(&device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(()));
     block_on(loaded).expect("the file is good").engine
 }
 
