@@ -323,6 +323,9 @@ impl<B: Backend> Engine<B> {
         aborted: impl Fn() -> bool,
     ) -> Result<Option<FinishReason>> {
         let Self { model, tokenizer, stop_tokens, .. } = self;
+        // The draws of an answer begin anew with each generator: other ones than those of the thoughts.
+        let seed = sampling.seed.wrapping_add(turn.usage.completion_tokens as u64);
+        let sampling = &Sampling { seed, ..sampling.clone() };
         let (mut generator, cached) =
             Generator::start(model, tokens, sampling, tokenizer.len(), turn.remaining_tokens(), &aborted).await?;
         if prefill.is_none() {

@@ -49,6 +49,7 @@ impl Backend for CountingDevice {
     }
 
     async fn grow_cache(&mut self, cache: &mut usize, positions: usize) -> Result<()> {
+        assert!(positions > *cache, "a cache of {cache} can't grow to {positions}");
         self.take(positions)?;
         self.give_back(*cache);
         *cache = positions;
@@ -180,6 +181,19 @@ fn a_cache_that_cannot_grow_keeps_what_it_holds() {
     block_on(cache.reserve(&mut device, 1025)).expect("there is room");
     assert_eq!(cache.layers, [2048; LAYERS]);
     cache.append(&[8]).expect("there is room");
+}
+
+#[test]
+fn a_cache_that_could_not_grow_far_still_grows_a_little() {
+    // Enough for the first step, and for one layer of the third.
+    let mut device = CountingDevice::new(LAYERS * 1024 + 3072);
+    let mut cache = KvCache::allocate(&mut device, LAYERS, 4096).expect("there is room");
+    block_on(cache.reserve(&mut device, 3000)).expect_err("there is no room");
+    device.free_positions = LAYERS * 2048;
+    block_on(cache.reserve(&mut device, 1025)).expect("there is room");
+    assert_eq!(cache.layers, [3072, 2048, 2048]);
+    block_on(cache.reserve(&mut device, 2049)).expect("there is room");
+    assert_eq!(cache.layers, [3072; LAYERS]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use candle_core::quantized::gguf_file::Value;
 use pollster::block_on;
 use qwisp::ErrorKind;
 use qwisp::backend::gpu::GpuBackend;
-use qwisp::engine::{ChatOptions, Engine, FinishReason, Reply};
+use qwisp::engine::{BatchItem, ChatOptions, Engine, FinishReason, Reply};
 use qwisp::generate::{Generator, Sampling};
 use qwisp::text::{Message, Piece, Role};
 
@@ -234,6 +234,26 @@ fn a_budget_ends_the_thinking_and_the_answer_follows() {
         let (reply, _) = thinker.reply(&ChatOptions { thinking_budget: Some(3), ..at_most(opening + 3) });
         assert_eq!((reply.text.as_str(), reply.finish_reason), ("", FinishReason::Length));
         assert_eq!(reply.thinking, thinker.text(&thinker.ids[opening..opening + 3]));
+    }
+}
+
+#[test]
+fn a_batch_ends_thinking_as_a_single_reply_does() {
+    for template in [ALWAYS, OPTIONAL] {
+        let mut thinker = Thinker::new(template);
+        let options = [Some(0), Some(3), Some(1000), None]
+            .map(|thinking_budget| ChatOptions { thinking_budget, ..at_most(LENGTH) });
+        let expected = options.each_ref().map(|options| thinker.reply(options).0);
+        let item = |options| BatchItem { messages: thinker.question.clone(), options, sampling: Sampling::greedy() };
+        let items = options.map(item);
+        let replies = block_on(thinker.engine.batch(&items, |_, _| (), || false)).expect("the device computes");
+        for (reply, expected) in replies.into_iter().zip(expected) {
+            let reply = reply.expect("each has room");
+            assert_eq!((&reply.thinking, &reply.text), (&expected.thinking, &expected.text));
+            assert_eq!(reply.usage.thinking_tokens, expected.usage.thinking_tokens);
+            assert_eq!(reply.usage.completion_tokens, expected.usage.completion_tokens);
+            assert_eq!(reply.finish_reason, expected.finish_reason);
+        }
     }
 }
 

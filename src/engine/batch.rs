@@ -95,9 +95,15 @@ impl<B: Backend> Engine<B> {
         for _ in 0..batch.waiting.len().min(MAX_BATCH) {
             match self.model.allocate_cache(capacity).await {
                 Ok(cache) => batch.free.push(cache),
-                Err(error) => outcome = Err(error),
+                // Those that have no cache wait for one.
+                Err(error) if error.kind() == ErrorKind::ContextFull && !batch.free.is_empty() => break,
+                Err(error) => {
+                    outcome = Err(error);
+                    break;
+                }
             }
         }
+        batch.prefill = self.model.counters() - counters_before;
         if outcome.is_ok() {
             outcome = self.run_batch(&mut batch, &aborted).await;
         }
@@ -118,19 +124,13 @@ impl<B: Backend> Engine<B> {
         let prompt = self.fit_prompt(&item.messages, &options)?;
         let turn = self.begin_turn(&prompt, &options, &item.sampling)?;
         let chooser = HostChooser::new(&item.sampling, &prompt.tokens, self.tokenizer.len())?;
-        // Room for what may have to end the thinking is set aside, too.
-        let ending = match options.thinking_budget {
-            Some(_) if self.thinks(options.thinking) => turn.tokens_to_end_thinking(&self.tokenizer)?.len(),
-            _ => 0,
-        };
+        // Room for what may have to end the thinking is set aside as well, if there is any.
         let context = self.model.config.dimensions.context;
-        let used = prompt.tokens.len() + ending;
-        if used > context {
-            return Err(Error::new(ErrorKind::ContextFull, "there is no room to end the thinking")
-                .at("messages")
-                .got(format!("{used} tokens"))
-                .expected(format!("at most {context}")));
-        }
+        let ending = match options.thinking_budget {
+            Some(_) => turn.tokens_to_end_thinking(&self.tokenizer)?.len(),
+            None => 0,
+        };
+        let used = prompt.tokens.len() + ending.min(context - prompt.tokens.len());
         // The last token needs no room: nothing is computed of it.
         let remaining = max_tokens.min(context - used + 1);
         let (positions, forced) = (used + remaining - 1, VecDeque::new());
@@ -212,6 +212,10 @@ impl<B: Backend> Engine<B> {
         let mut on_piece = |piece: &Piece| (batch.on_piece)(*index, piece);
         if forced.is_empty() && turn.has_thought_enough() {
             forced.extend(turn.tokens_to_end_thinking(&self.tokenizer)?);
+            if cache.position() + forced.len() > cache.capacity() {
+                batch.end(entry, cache, FinishReason::Length);
+                return Ok(());
+            }
         }
         if let Some(token) = forced.pop_front() {
             turn.add(token, &self.tokenizer, &mut on_piece)?;

@@ -10,7 +10,8 @@ impl<B: Backend> Model<B> {
     /// # Errors
     /// Those of [`KvCache::reserve`].
     pub async fn allocate_cache(&mut self, capacity: usize) -> Result<KvCache<B>> {
-        let mut cache = KvCache::allocate(&mut self.backend, self.config.dimensions.layers, capacity)?;
+        // The rest is room that the device may refuse without being broken.
+        let mut cache = KvCache::with_room(&mut self.backend, self.config.dimensions.layers, capacity, 1)?;
         match cache.reserve(&mut self.backend, capacity).await {
             Ok(()) => Ok(cache),
             Err(error) => {

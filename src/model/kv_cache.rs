@@ -15,22 +15,32 @@ pub struct KvCache<B: Backend> {
     /// Positions after those of `tokens` whose tokens are computed already, but only the device knows which they are.
     unknown: usize,
     capacity: usize,
-    /// Positions that every layer has room for now.
-    allocated: usize,
+    /// Positions that each layer has room for now: the same, unless the device refused while the layers grew.
+    allocated: Vec<usize>,
 }
 
 impl<B: Backend> KvCache<B> {
     /// An empty cache for `layers` layers, which may grow to `capacity` positions.
     pub fn allocate(backend: &mut B, layers: usize, capacity: usize) -> Result<Self> {
-        let allocated = capacity.min(GROWTH_STEP);
-        let layers = (0..layers).map(|_| backend.allocate_cache(allocated)).collect::<Result<_>>()?;
+        Self::with_room(backend, layers, capacity, capacity.min(GROWTH_STEP))
+    }
+
+    /// The same with room for so many positions at first.
+    pub(super) fn with_room(backend: &mut B, layers: usize, capacity: usize, room: usize) -> Result<Self> {
+        let allocated = vec![room; layers];
+        let layers = (0..layers).map(|_| backend.allocate_cache(room)).collect::<Result<_>>()?;
         Ok(Self { layers, tokens: Vec::new(), unknown: 0, capacity, allocated })
+    }
+
+    /// Positions that every layer has room for now.
+    fn room(&self) -> usize {
+        self.allocated.iter().copied().min().unwrap_or(self.capacity)
     }
 
     /// Makes room for what is still missing of the capacity, and frees it again: a device that has no room for a full cache
     /// says so now, and not in the middle of a conversation.
     pub fn try_capacity(&self, backend: &mut B) -> Result<()> {
-        let missing = self.capacity - self.allocated;
+        let missing = self.capacity - self.room();
         if missing > 0 {
             let rest: Vec<_> = self.layers.iter().map(|_| backend.allocate_cache(missing)).collect::<Result<_>>()?;
             rest.into_iter().for_each(|cache| backend.free_cache(cache));
@@ -44,11 +54,16 @@ impl<B: Backend> KvCache<B> {
     /// # Errors
     /// [`ErrorKind::ContextFull`] when the device has no memory for it. The cache keeps what it holds, and goes on.
     pub async fn reserve(&mut self, backend: &mut B, positions: usize) -> Result<()> {
-        if positions <= self.allocated {
+        let room = self.room();
+        if positions <= room {
             return Ok(());
         }
         let grown = positions.next_multiple_of(GROWTH_STEP).min(self.capacity);
-        for layer in &mut self.layers {
+        for (layer, allocated) in self.layers.iter_mut().zip(&mut self.allocated) {
+            // Some may have grown before the device refused the others.
+            if *allocated >= grown {
+                continue;
+            }
             match backend.grow_cache(layer, grown).await {
                 Err(error) if error.kind() == ErrorKind::OutOfMemory => {
                     return Err(Error::new(
@@ -56,12 +71,12 @@ impl<B: Backend> KvCache<B> {
                         "the device has no memory for a longer conversation",
                     )
                     .got(format!("{grown} tokens"))
-                    .expected(format!("at most {}", self.allocated)));
+                    .expected(format!("at most {room}")));
                 }
                 result => result?,
             }
+            *allocated = grown;
         }
-        self.allocated = grown;
         Ok(())
     }
 
@@ -124,7 +139,7 @@ impl<B: Backend> KvCache<B> {
 
     fn check_room(&self, tokens: usize) -> Result<()> {
         let needed = self.position() + tokens;
-        debug_assert!(needed <= self.allocated || needed > self.capacity, "room was not reserved");
+        debug_assert!(needed <= self.room() || needed > self.capacity, "room was not reserved");
         if needed > self.capacity {
             return Err(Error::new(ErrorKind::ContextFull, "the conversation is longer than the context")
                 .got(format!("{needed} tokens"))

@@ -42,9 +42,6 @@ impl ReplyStream {
     /// # Errors
     /// Those of [`Tokenizer::token_bytes`].
     pub fn push(&mut self, token: u32, tokenizer: &Tokenizer) -> Result<Piece> {
-        if tokenizer.is_control(token) {
-            return Ok(Piece::default());
-        }
         let tag = match self.tags {
             Some([opening, _]) if token == opening => Some(Tag::Opening),
             Some([_, closing]) if token == closing => Some(Tag::Closing),
@@ -56,6 +53,7 @@ impl ReplyStream {
                 self.characters = TextStream::new();
                 Ok(self.splitter.push_tag(tag))
             }
+            None if tokenizer.is_control(token) => Ok(Piece::default()),
             None => {
                 let text = self.characters.push(&tokenizer.token_bytes(token)?);
                 Ok(self.splitter.push_text(&text))

@@ -51,7 +51,8 @@ impl Choice {
                     Ok(Self::Cpu)
                 }
                 Ok(device) => Ok(Self::Webgpu(device)),
-                Err(error) if error.kind() == ErrorKind::NoWebgpu => Ok(Self::Cpu),
+                // None, or one that fails before it has done anything.
+                Err(error) if matches!(error.kind(), ErrorKind::NoWebgpu | ErrorKind::DeviceLost) => Ok(Self::Cpu),
                 Err(error) => Err(error),
             },
             ("cpu", None) => Ok(Self::Cpu),

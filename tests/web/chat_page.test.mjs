@@ -64,6 +64,15 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
     assert.ok(conversation.length > "Hello there".length + 2, `the conversation shows an answer: ${conversation}`);
   }
 
+  /**
+   * Opens the model from a file, as a person would: not before there is a choice.
+   * @param {import("./support/browser.mjs").TestPage} page
+   */
+  async function openFile(page) {
+    await page.getByRole("button", { name: /^Download/ }).waitFor();
+    await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
+  }
+
   it("asks before it downloads, then answers", { timeout: TIMEOUT_MS }, async () => {
     const page = await openPage({ model: server.modelUrl, "max-tokens": "12" });
     const download = page.getByRole("button", { name: /^Download .*B$/ });
@@ -126,7 +135,7 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
 
   it("opens a file of this device", { timeout: TIMEOUT_MS }, async () => {
     const page = await openPage({ "max-tokens": "8" });
-    await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
+    await openFile(page);
     await page.getByRole("banner").getByText("tiny.gguf").waitFor();
     await askAndWait(page);
     await page.close();
@@ -135,7 +144,7 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
 
   it("shows no more than one question that failed", { timeout: TIMEOUT_MS }, async () => {
     const page = await openPage({ "max-tokens": "0" });
-    await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
+    await openFile(page);
     const log = page.getByRole("log");
     for (const question of ["The first", "The second"]) {
       await page.getByRole("textbox", { name: "Message" }).fill(question);

@@ -155,7 +155,8 @@ export class ChatView {
 }
 
 /** @param {ChatResult} result */
-function describeEnd({ finishReason, text }) {
+function describeEnd({ finishReason, text, thinking }) {
   if (finishReason === "abort") return "Stopped";
+  if (!text && thinking && finishReason === "length") return "The model thought until it had no room to answer";
   return text ? "Done" : "The model had no answer";
 }

@@ -47,7 +47,7 @@ async function fetchCatalogueChoices() {
   } catch (cause) {
     throw new QwispError("network", `${catalogueUrl}: expected the list of models, got ${cause}`, { cause });
   }
-  return catalogue.models.map(({ id, name, description, urls, bytes, sampling }) => ({
+  return catalogue.models.map(({ id, name, description, urls, bytes, sampling = {} }) => ({
     model: id,
     name,
     description,

@@ -8,6 +8,7 @@
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
  * - `system`: system prompt of every chat
  * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
+ * - `thinking`, `thinking-budget`: whether a model that can think does, 1 or 0, and for how many tokens
  *
  * @typedef {object} PageOptions
  * @property {string | null} model
@@ -31,6 +32,7 @@ const GENERATION_OPTIONS = /** @type {const} */ ({
   "repetition-penalty": "repetitionPenalty",
   "max-tokens": "maxTokens",
   seed: "seed",
+  "thinking-budget": "thinkingBudget",
 });
 
 /**
@@ -45,6 +47,8 @@ export function readPageOptions(query) {
     const value = readNumber(parameters, parameter);
     if (value !== undefined) generation[option] = value;
   }
+  const thinking = readSwitch(parameters, "thinking");
+  if (thinking !== undefined) generation.thinking = thinking;
   return {
     model: parameters.get("model"),
     backend: readBackend(parameters.get("backend") ?? "auto"),
@@ -66,6 +70,17 @@ function readNumber(parameters, name) {
   const value = Number(text);
   if (text.trim() === "" || !Number.isFinite(value)) throw wrongParameter(name, "a number", text);
   return value;
+}
+
+/**
+ * @param {URLSearchParams} parameters
+ * @param {string} name
+ */
+function readSwitch(parameters, name) {
+  const text = parameters.get(name);
+  if (text === null) return undefined;
+  if (text !== "1" && text !== "0") throw wrongParameter(name, "1 or 0", text);
+  return text === "1";
 }
 
 /** @param {string} text */

@@ -412,9 +412,9 @@ export class Engine {
    * kind is in `FATAL_KINDS`. `signal` ends all answers with the finish reason `abort`.
    *
    * Every conversation of the eight has a KV cache of its own, as large as the longest prompt with its `maxTokens` needs,
-   * rounded up to a power of two, which is freed at the end; so `maxTokens` is 512 here where none is given. The first
-   * batch of each size waits for kernels of that size to be compiled. Tokens are chosen on the CPU, for which 600 KB are
-   * read back for each. So a single conversation is faster with `chat`, and where a GPU is only emulated, short of
+   * which is freed at the end; so `maxTokens` is 512 here where none is given. Where there is memory for fewer caches, so
+   * many are answered at a time. The first batch waits for its kernels to be compiled. Tokens are chosen on the CPU, for
+   * which 600 KB are read back for each. So a single conversation is faster with `chat`, and where a GPU is only emulated, short of
    * arithmetic rather than of memory's speed, so are several. What the last `chat` left in the cache stays there.
    */
   batch(conversations: Message[][], options?: BatchOptions): Promise<BatchEntry[]>;
@@ -474,6 +474,6 @@ export interface CatalogueModel {
   contextLength?: number;
   /** SPDX identifier. */
   license?: string;
-  /** The model makers' recommendation, to be passed to `chat`. */
-  sampling: Pick<ChatOptions, "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty" | "presencePenalty">;
+  /** The model makers' recommendation, to be passed to `chat`. Default: the engine's own defaults suit the model. */
+  sampling?: Pick<ChatOptions, "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty" | "presencePenalty">;
 }
