@@ -69,7 +69,7 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
    * @param {import("./support/browser.mjs").TestPage} page
    */
   async function openFile(page) {
-    await page.getByRole("button", { name: /^Download/ }).waitFor();
+    await page.getByRole("button", { name: /^(Download|Start$)/ }).waitFor();
     await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
   }
 
