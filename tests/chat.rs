@@ -12,6 +12,7 @@ use qwisp::generate::{Sampling, log_probabilities};
 use qwisp::text::{Message, Piece, Role};
 
 use self::reference::qwen::Qwen;
+use self::support::asking::{at_most, engine, question};
 use self::support::loading::load_engine;
 use self::support::tiny_model::TinyModel;
 
@@ -19,18 +20,6 @@ mod reference;
 mod support;
 
 const CONTEXT: usize = 512;
-
-fn engine() -> Engine<GpuBackend> {
-    load_engine(&TinyModel::default().bytes(), None)
-}
-
-fn question() -> Vec<Message> {
-    vec![Message::new(Role::User, "Hello there")]
-}
-
-fn at_most(max_tokens: usize) -> ChatOptions {
-    ChatOptions { max_tokens: Some(max_tokens), ..ChatOptions::default() }
-}
 
 /// A greedy answer, with the pieces in which its text came.
 fn answer(engine: &mut Engine<GpuBackend>, messages: &[Message], options: &ChatOptions) -> (Reply, Vec<String>) {
@@ -43,9 +32,10 @@ fn answer(engine: &mut Engine<GpuBackend>, messages: &[Message], options: &ChatO
 #[test]
 fn an_answer_ends_at_max_tokens() {
     let mut engine = engine();
-    let prompt_tokens = engine.prompt_tokens(&question(), &ChatOptions::default()).expect("the template is good").len();
+    let prompt_tokens =
+        engine.prompt_tokens(&question("Hello there"), &ChatOptions::default()).expect("the template is good").len();
     for max_tokens in [1, 2, 30] {
-        let (reply, pieces) = answer(&mut engine, &question(), &at_most(max_tokens));
+        let (reply, pieces) = answer(&mut engine, &question("Hello there"), &at_most(max_tokens));
         assert_eq!(reply.finish_reason, FinishReason::Length);
         assert_eq!(reply.usage.completion_tokens, max_tokens);
         assert_eq!(reply.usage.prompt_tokens, prompt_tokens);
@@ -54,27 +44,27 @@ fn an_answer_ends_at_max_tokens() {
         let ids = engine.tokenizer().encode(&reply.text, false).expect("text has tokens");
         assert_eq!(engine.tokenizer().decode(&ids).expect("the tokens exist"), reply.text);
     }
-    let error = block_on(engine.chat(&question(), &at_most(0), &Sampling::greedy(), |_| (), || false));
+    let error = block_on(engine.chat(&question("Hello there"), &at_most(0), &Sampling::greedy(), |_| (), || false));
     assert_eq!(error.expect_err("no tokens are no answer").kind(), ErrorKind::InvalidArgument);
 }
 
 #[test]
 fn an_answer_ends_before_a_stop_string_wherever_tokens_end() {
     let mut engine = engine();
-    let (whole, _) = answer(&mut engine, &question(), &at_most(40));
+    let (whole, _) = answer(&mut engine, &question("Hello there"), &at_most(40));
     // From within one token to within another, and an end that never comes.
     for (start, length) in [(10, 1), (10, 4), (11, 7)] {
         let stop = whole.text[start..start + length].to_string();
         let expected = &whole.text[..whole.text.find(&stop).expect("it was taken from there")];
         let options = ChatOptions { stop: vec!["never\n".to_string(), stop.clone()], ..at_most(40) };
-        let (reply, pieces) = answer(&mut engine, &question(), &options);
+        let (reply, pieces) = answer(&mut engine, &question("Hello there"), &options);
         assert_eq!(reply.finish_reason, FinishReason::Stop, "{stop:?}");
         assert_eq!(reply.text, expected, "{stop:?}");
         assert_eq!(pieces.concat(), reply.text, "{stop:?}");
         assert!(reply.usage.completion_tokens < whole.usage.completion_tokens, "{stop:?}");
     }
     let options = ChatOptions { stop: vec!["never\n".to_string()], ..at_most(40) };
-    let (reply, _) = answer(&mut engine, &question(), &options);
+    let (reply, _) = answer(&mut engine, &question("Hello there"), &options);
     assert_eq!((reply.text, reply.finish_reason), (whole.text, FinishReason::Length));
 }
 
@@ -84,7 +74,7 @@ fn an_answer_ends_at_the_files_own_end_of_turn() {
     for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
         let mut file = TinyModel::default().file();
         let mut engine = load_engine(&file.bytes(), None);
-        let (whole, pieces) = answer(&mut engine, &question(), &at_most(20));
+        let (whole, pieces) = answer(&mut engine, &question("Hello there"), &at_most(20));
         let last = pieces.last().expect("there is text").as_str();
         let ids = engine.tokenizer().encode(last, false).expect("text has tokens");
         assert_eq!(ids.len(), 1, "{last:?} is a token");
@@ -92,7 +82,7 @@ fn an_answer_ends_at_the_files_own_end_of_turn() {
 
         file.metadata.retain(|(name, _)| name != key);
         file.metadata.push((key.to_string(), Value::U32(ids[0])));
-        let (reply, _) = answer(&mut load_engine(&file.bytes(), None), &question(), &at_most(20));
+        let (reply, _) = answer(&mut load_engine(&file.bytes(), None), &question("Hello there"), &at_most(20));
         assert_eq!(reply.finish_reason, FinishReason::Stop, "{key}");
         assert_eq!(reply.text, pieces[..first].concat(), "{key}");
         assert_eq!(reply.usage.completion_tokens, first, "{key}: the end of the turn doesn't count");
@@ -103,28 +93,29 @@ fn an_answer_ends_at_the_files_own_end_of_turn() {
 #[test]
 fn an_abort_takes_effect_before_the_next_token() {
     let mut engine = engine();
-    let (whole, _) = answer(&mut engine, &question(), &at_most(30));
+    let (whole, _) = answer(&mut engine, &question("Hello there"), &at_most(30));
     for tokens_before in [0, 1, 5] {
         let shown = Cell::new(0);
         let on_piece = |_: &Piece| shown.set(shown.get() + 1);
         let aborted = || shown.get() == tokens_before;
-        let reply = block_on(engine.chat(&question(), &at_most(30), &Sampling::greedy(), on_piece, aborted));
+        let reply =
+            block_on(engine.chat(&question("Hello there"), &at_most(30), &Sampling::greedy(), on_piece, aborted));
         let reply = reply.expect("an aborted answer is an answer");
         assert_eq!(reply.finish_reason, FinishReason::Abort);
         assert_eq!(reply.usage.completion_tokens, tokens_before);
         assert_eq!(shown.get(), tokens_before);
         assert!(whole.text.starts_with(&reply.text));
     }
-    let (again, _) = answer(&mut engine, &question(), &at_most(30));
+    let (again, _) = answer(&mut engine, &question("Hello there"), &at_most(30));
     assert_eq!(again.text, whole.text, "an abort leaves nothing behind");
 }
 
 #[test]
 fn a_second_turn_computes_only_what_it_adds() {
     let mut engine = engine();
-    let (first, _) = answer(&mut engine, &question(), &at_most(20));
+    let (first, _) = answer(&mut engine, &question("Hello there"), &at_most(20));
     assert_eq!(first.usage.cached_tokens, 0);
-    let mut conversation = question();
+    let mut conversation = question("Hello there");
     conversation.push(Message::new(Role::Assistant, first.text));
     conversation.push(Message::new(Role::User, "And then?"));
     let (second, _) = answer(&mut engine, &conversation, &at_most(20));
@@ -145,13 +136,13 @@ fn load_and_answer(messages: &[Message]) -> Reply {
 #[test]
 fn a_conversation_beyond_the_context_is_an_error_and_the_engine_goes_on() {
     let mut engine = load_engine(&TinyModel::default().bytes(), Some(64));
-    let (before, _) = answer(&mut engine, &question(), &at_most(20));
+    let (before, _) = answer(&mut engine, &question("Hello there"), &at_most(20));
     let long = [Message::new(Role::User, "word ".repeat(100))];
     let error = block_on(engine.chat(&long, &at_most(20), &Sampling::greedy(), |_| (), || false));
     let error = error.expect_err("it is too long");
     assert_eq!(error.kind(), ErrorKind::ContextFull);
     assert!(error.to_string().contains("at most 64"), "{error}");
-    let (after, _) = answer(&mut engine, &question(), &at_most(20));
+    let (after, _) = answer(&mut engine, &question("Hello there"), &at_most(20));
     assert_eq!(after.text, before.text);
     assert_eq!(after.usage.cached_tokens, after.usage.prompt_tokens - 1, "the cache is as it was");
 }
@@ -159,7 +150,7 @@ fn a_conversation_beyond_the_context_is_an_error_and_the_engine_goes_on() {
 #[test]
 fn an_answer_ends_where_the_context_does() {
     let mut engine = load_engine(&TinyModel::default().bytes(), Some(64));
-    let (reply, _) = answer(&mut engine, &question(), &ChatOptions::default());
+    let (reply, _) = answer(&mut engine, &question("Hello there"), &ChatOptions::default());
     assert_eq!(reply.finish_reason, FinishReason::Length);
     // The last token needs no place: nothing is computed after it.
     assert_eq!(reply.usage.prompt_tokens + reply.usage.completion_tokens, 64 + 1);
@@ -170,7 +161,9 @@ fn a_seed_repeats_an_answer_and_another_seed_changes_it() {
     let mut engine = engine();
     let mut sampled = |seed| {
         let sampling = Sampling { temperature: 1.5, top_k: 50, seed, ..Sampling::default() };
-        block_on(engine.chat(&question(), &at_most(20), &sampling, |_| (), || false)).expect("the engine answers").text
+        block_on(engine.chat(&question("Hello there"), &at_most(20), &sampling, |_| (), || false))
+            .expect("the engine answers")
+            .text
     };
     let first = sampled(1);
     assert_eq!(sampled(1), first);
@@ -181,7 +174,7 @@ fn a_seed_repeats_an_answer_and_another_seed_changes_it() {
 fn a_setting_out_of_range_is_an_error_that_names_it() {
     let mut engine = engine();
     let sampling = Sampling { temperature: -1.0, ..Sampling::default() };
-    let error = block_on(engine.chat(&question(), &at_most(1), &sampling, |_| (), || false));
+    let error = block_on(engine.chat(&question("Hello there"), &at_most(1), &sampling, |_| (), || false));
     let error = error.expect_err("the temperature is out of range");
     assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     assert!(error.to_string().contains("temperature"), "{error}");
@@ -190,8 +183,9 @@ fn a_setting_out_of_range_is_an_error_that_names_it() {
 #[test]
 fn a_reply_counts_what_it_asked_of_the_device() {
     let mut engine = engine();
-    let prompt_tokens = engine.prompt_tokens(&question(), &ChatOptions::default()).expect("the template is good").len();
-    answer(&mut engine, &question(), &at_most(11));
+    let prompt_tokens =
+        engine.prompt_tokens(&question("Hello there"), &ChatOptions::default()).expect("the template is good").len();
+    answer(&mut engine, &question("Hello there"), &at_most(11));
     let Counters { tokens, passes, submits, bytes_written, bytes_read, bind_groups_created, .. } =
         engine.counters().decode;
     // Ten tokens after the first: none beyond `max_tokens` is asked for.

@@ -11,22 +11,11 @@ use qwisp::engine::{ChatOptions, ContextPolicy, Engine, FinishReason, MAX_TOP_LO
 use qwisp::generate::Sampling;
 use qwisp::text::{Message, Role};
 
+use self::support::asking::{at_most, engine, question};
 use self::support::loading::load_engine;
 use self::support::tiny_model::TinyModel;
 
 mod support;
-
-fn engine() -> Engine<GpuBackend> {
-    load_engine(&TinyModel::default().bytes(), None)
-}
-
-fn question() -> Vec<Message> {
-    vec![Message::new(Role::User, "Hello there")]
-}
-
-fn at_most(max_tokens: usize) -> ChatOptions {
-    ChatOptions { max_tokens: Some(max_tokens), ..ChatOptions::default() }
-}
 
 fn biased(bias: impl Into<BTreeMap<u32, f32>>) -> Sampling {
     Sampling { logit_bias: bias.into(), ..Sampling::greedy() }
@@ -54,18 +43,18 @@ fn tokens(reply: &Reply) -> Vec<u32> {
 fn a_bias_favours_a_token_and_minus_100_bans_one() {
     let mut engine = engine();
     let with_tokens = |sampling: Sampling| Sampling { logprobs: true, ..sampling };
-    let plain = answer(&mut engine, &question(), &at_most(8), &with_tokens(Sampling::greedy()));
+    let plain = answer(&mut engine, &question("Hello there"), &at_most(8), &with_tokens(Sampling::greedy()));
     let first = tokens(&plain)[0];
 
-    let banned = answer(&mut engine, &question(), &at_most(8), &with_tokens(biased([(first, -100.0)])));
+    let banned = answer(&mut engine, &question("Hello there"), &at_most(8), &with_tokens(biased([(first, -100.0)])));
     assert!(!tokens(&banned).contains(&first));
     assert_ne!(tokens(&banned)[0], first);
 
     let favoured = u32::from(b'q' - b'!');
-    let only = answer(&mut engine, &question(), &at_most(8), &with_tokens(biased([(favoured, 100.0)])));
+    let only = answer(&mut engine, &question("Hello there"), &at_most(8), &with_tokens(biased([(favoured, 100.0)])));
     assert_eq!((only.text.as_str(), tokens(&only)), ("qqqqqqqq", vec![favoured; 8]));
 
-    let none = answer(&mut engine, &question(), &at_most(8), &with_tokens(biased([(first, 0.0)])));
+    let none = answer(&mut engine, &question("Hello there"), &at_most(8), &with_tokens(biased([(first, 0.0)])));
     assert_eq!(none.text, plain.text);
 }
 
@@ -90,13 +79,13 @@ fn options_that_make_no_sense_are_errors_that_name_them() {
         ("stop[1]", greedy(), ChatOptions { stop: vec!["a".to_string(), String::new()], ..at_most(1) }),
     ];
     for (name, sampling, options) in cases {
-        let error = try_answer(&mut engine, &question(), &options, &sampling).expect_err(name);
+        let error = try_answer(&mut engine, &question("Hello there"), &options, &sampling).expect_err(name);
         assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{name}: {error}");
         let message = error.to_string();
         assert!(message.contains(&format!("({name})")) && message.contains("got "), "{message}");
         assert!(message.contains("expected "), "{message}");
     }
-    answer(&mut engine, &question(), &at_most(1), &greedy());
+    answer(&mut engine, &question("Hello there"), &at_most(1), &greedy());
 }
 
 /// In a file that calls one of the answer's first tokens the end of the turn.
@@ -104,7 +93,7 @@ fn options_that_make_no_sense_are_errors_that_name_them() {
 fn an_answer_is_at_least_so_long() {
     let mut file = TinyModel::default().file();
     let with_tokens = Sampling { logprobs: true, ..Sampling::greedy() };
-    let whole = answer(&mut load_engine(&file.bytes(), None), &question(), &at_most(20), &with_tokens);
+    let whole = answer(&mut load_engine(&file.bytes(), None), &question("Hello there"), &at_most(20), &with_tokens);
     let end = tokens(&whole)[2];
     let first = tokens(&whole).iter().position(|&token| token == end).expect("it is one of them");
     file.metadata.retain(|(name, _)| name != "tokenizer.ggml.eos_token_id");
@@ -113,7 +102,7 @@ fn an_answer_is_at_least_so_long() {
     let mut engine = load_engine(&file.bytes(), None);
     for min_tokens in [0, first, first + 1, 12, 20] {
         let sampling = Sampling { min_tokens, ..with_tokens.clone() };
-        let reply = answer(&mut engine, &question(), &at_most(20), &sampling);
+        let reply = answer(&mut engine, &question("Hello there"), &at_most(20), &sampling);
         let count = reply.usage.completion_tokens;
         assert_eq!(count, tokens(&reply).len());
         assert!(!tokens(&reply).contains(&end), "the end of the turn is banned until it ends the turn");
@@ -128,8 +117,8 @@ fn an_answer_is_at_least_so_long() {
     let mut engine = load_engine(&TinyModel::default().bytes(), None);
     let stop = whole.text.chars().next().expect("there is text").to_string();
     let options = ChatOptions { stop: vec![stop.clone()], ..at_most(20) };
-    assert_eq!(answer(&mut engine, &question(), &options, &with_tokens).text, "");
-    let reply = answer(&mut engine, &question(), &options, &Sampling { min_tokens: 5, ..with_tokens });
+    assert_eq!(answer(&mut engine, &question("Hello there"), &options, &with_tokens).text, "");
+    let reply = answer(&mut engine, &question("Hello there"), &options, &Sampling { min_tokens: 5, ..with_tokens });
     let expected_start: String = whole.logprobs.iter().flatten().take(5).map(|entry| &*entry.token.text).collect();
     assert!(reply.text.starts_with(&expected_start), "{:?}, {expected_start:?}", reply.text);
     assert!(!reply.text[expected_start.len()..].contains(&stop), "{:?}", reply.text);
@@ -149,8 +138,8 @@ fn log_probabilities_are_the_models_own_whatever_the_sampling() {
     ];
     for (name, sampling) in cases {
         let options = ChatOptions { top_logprobs: 3, ..at_most(10) };
-        let reply = answer(&mut engine, &question(), &options, &sampling);
-        let prompt = engine.prompt_tokens(&question(), &options).expect("the template is good");
+        let reply = answer(&mut engine, &question("Hello there"), &options, &sampling);
+        let prompt = engine.prompt_tokens(&question("Hello there"), &options).expect("the template is good");
         let ids = [prompt.clone(), tokens(&reply)].concat();
         let scores = block_on(engine.score(&ids, prompt.len(), 3, || false)).expect("the engine scores");
         let entries = reply.logprobs.as_ref().expect("they were asked for");
@@ -166,7 +155,7 @@ fn log_probabilities_are_the_models_own_whatever_the_sampling() {
             assert_eq!(entry.top[0].text, engine.tokenizer().decode(&[entry.top[0].id]).expect("it exists"));
         }
     }
-    assert_eq!(answer(&mut engine, &question(), &at_most(1), &Sampling::greedy()).logprobs, None);
+    assert_eq!(answer(&mut engine, &question("Hello there"), &at_most(1), &Sampling::greedy()).logprobs, None);
 }
 
 /// What the host chooses with nothing to change is what the device chooses.
@@ -174,8 +163,9 @@ fn log_probabilities_are_the_models_own_whatever_the_sampling() {
 fn asking_for_log_probabilities_changes_no_answer() {
     let mut engine = engine();
     for sampling in [Sampling::greedy(), Sampling { temperature: 1.2, top_k: 40, seed: 5, ..Sampling::default() }] {
-        let on_device = answer(&mut engine, &question(), &at_most(20), &sampling);
-        let on_host = answer(&mut engine, &question(), &at_most(20), &Sampling { logprobs: true, ..sampling });
+        let on_device = answer(&mut engine, &question("Hello there"), &at_most(20), &sampling);
+        let on_host =
+            answer(&mut engine, &question("Hello there"), &at_most(20), &Sampling { logprobs: true, ..sampling });
         assert_eq!(on_host.text, on_device.text);
     }
 }

@@ -10,6 +10,7 @@ use qwisp::engine::{BatchItem, ChatOptions, Engine, FinishReason, Reply};
 use qwisp::generate::{Generator, Sampling};
 use qwisp::text::{Message, Piece, Role};
 
+use self::support::asking::{at_most, question};
 use self::support::loading::load_engine;
 use self::support::tiny_model::{GgufFile, TinyModel};
 
@@ -56,14 +57,6 @@ fn rename(file: &mut GgufFile, id: u32, name: &str) {
         file.metadata.iter_mut().find(|(key, _)| key == "tokenizer.ggml.token_type").expect("the key is there");
     let Value::Array(types) = types else { panic!("the types are a list") };
     types[id as usize] = Value::I32(USER_DEFINED);
-}
-
-fn question(text: &str) -> Vec<Message> {
-    vec![Message::new(Role::User, text)]
-}
-
-fn at_most(max_tokens: usize) -> ChatOptions {
-    ChatOptions { max_tokens: Some(max_tokens), ..ChatOptions::default() }
 }
 
 /// A greedy reply, with its pieces.

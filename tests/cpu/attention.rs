@@ -13,7 +13,7 @@ fn heads_are_rotated() {
     let mut random = Random::new(1);
     for head_dim in [64, 128] {
         let mut rotations = Rotations::default();
-        rotations.fill(3000, 3, head_dim, 1e6);
+        rotations.fill(&[3000, 3001, 3002], head_dim, 1e6);
         for at in 0..3 {
             let head = normal(&mut random, head_dim, 1.0);
             let mut got = head.clone();

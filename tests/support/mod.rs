@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub(crate) mod asking;
 pub(crate) mod closeness;
 pub(crate) mod gpu;
 pub(crate) mod halves;

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
-import { scoreNatively } from "./support/native.mjs";
+import { assertScoresAreNative } from "./support/native.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -78,19 +78,13 @@ describe("the processor as backend", { timeout: 4 * TIMEOUT_MS }, () => {
 
   it("scores as the native engine does on its GPU", { timeout: TIMEOUT_MS }, async () => {
     await load();
-    const { ids, scores } = await page.page.evaluate(async () => {
-      const { engine } = /** @type {any} */ (globalThis);
-      const ids = await engine.tokenize("The quick brown fox jumps over the lazy dog. 0123456789 ".repeat(4));
-      return { ids: [...ids], scores: await engine.score(ids) };
-    });
-    const native = scoreNatively(modelPath, ids);
-    assert.equal(scores.length, native.length);
     // Activations are rounded to 14 bits, which shows in the fourth digit; a wrong kernel shows in the first.
-    for (const [index, { id, logprob }] of native.entries()) {
-      const got = scores[index];
-      const isClose = got.id === id && Math.abs(got.logprob - logprob) < 0.02;
-      assert.ok(isClose, `token ${index}: got ${got.logprob}, natively ${logprob}`);
-    }
+    await assertScoresAreNative(
+      page.page,
+      modelPath,
+      "The quick brown fox jumps over the lazy dog. 0123456789 ".repeat(4),
+      0.02,
+    );
   });
 
   it("hears of an abort between tokens", { timeout: TIMEOUT_MS }, async () => {

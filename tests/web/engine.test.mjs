@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { after, before, it } from "node:test";
 import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
-import { answerNatively, scoreNatively } from "./support/native.mjs";
+import { answerNatively, assertScoresAreNative } from "./support/native.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -155,22 +155,14 @@ describeInEachBrowser("the engine", { timeout: 4 * TIMEOUT_MS }, (browserName) =
   // other means, computes the same: long enough for several tiles of attention and several passes.
   it("scores as the native engine does", { timeout: TIMEOUT_MS }, async () => {
     await load();
-    const { ids, scores } = await page.page.evaluate(async () => {
-      const { engine } = /** @type {any} */ (globalThis);
-      const ids = await engine.tokenize("The quick brown fox jumps over the lazy dog. 0123456789 ".repeat(4));
-      return { ids: [...ids], scores: await engine.score(ids) };
-    });
-    assert.ok(ids.length > 150, `${ids.length} tokens`);
-    const native = scoreNatively(modelPath, ids);
-    assert.equal(scores.length, native.length);
     // Sums are taken in another order here and there, which shows in the sixth digit; a wrong kernel shows in the first.
-    for (const [index, { id, logprob }] of native.entries()) {
-      const got = scores[index];
-      assert.ok(
-        got.id === id && Math.abs(got.logprob - logprob) < 1e-3,
-        `token ${index}: got ${got.logprob}, natively ${logprob}`,
-      );
-    }
+    const tokens = await assertScoresAreNative(
+      page.page,
+      modelPath,
+      "The quick brown fox jumps over the lazy dog. 0123456789 ".repeat(4),
+      1e-3,
+    );
+    assert.ok(tokens > 150, `${tokens} tokens`);
   });
 
   it("answers as the native engine does, past the first tile of attention", { timeout: TIMEOUT_MS }, async () => {

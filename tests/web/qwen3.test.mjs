@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
-import { answerNatively, scoreNatively } from "./support/native.mjs";
+import { answerNatively, assertScoresAreNative } from "./support/native.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -33,20 +33,7 @@ describe("a Qwen3 in Chromium", { timeout: 2 * TIMEOUT_MS }, () => {
   it("scores as the native engine does", { timeout: TIMEOUT_MS }, async () => {
     const { info } = await page.load({ model: server.modelUrl, backend: "webgpu" });
     assert.equal(info.model.architecture, "qwen3");
-    const { ids, scores } = await page.page.evaluate(async () => {
-      const { engine } = /** @type {any} */ (globalThis);
-      const ids = await engine.tokenize("The quick brown fox jumps over the lazy dog. ".repeat(4));
-      return { ids: [...ids], scores: await engine.score(ids) };
-    });
-    const native = scoreNatively(modelPath, ids);
-    assert.equal(scores.length, native.length);
-    for (const [index, { id, logprob }] of native.entries()) {
-      const got = scores[index];
-      assert.ok(
-        got.id === id && Math.abs(got.logprob - logprob) < 1e-3,
-        `token ${index}: got ${got.logprob}, natively ${logprob}`,
-      );
-    }
+    await assertScoresAreNative(page.page, modelPath, "The quick brown fox jumps over the lazy dog. ".repeat(4), 1e-3);
   });
 
   it("answers as the native engine does", { timeout: TIMEOUT_MS }, async () => {

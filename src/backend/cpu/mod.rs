@@ -176,18 +176,18 @@ impl CpuBackend {
         self.tokens.clear();
         self.tokens.extend_from_slice(tokens);
         self.is_rehearsal = false;
+        self.rotations.fill(&self.positions, self.dimensions.head_dim, self.dimensions.rope_base);
         self.counters.tokens += tokens.len() as u64;
         self.counters.passes += 1;
     }
 
     /// Attention of consecutive rows of the pass, which are consecutive in a conversation as well, with its cache.
     fn attend(&mut self, norms: Option<&HeadNorms<Tensor>>, cache: &LayerCacheIndex, rows: Range<usize>) {
-        let Dimensions { heads, kv_heads, head_dim, rms_epsilon, rope_base, .. } = self.dimensions;
+        let Dimensions { heads, kv_heads, head_dim, rms_epsilon, .. } = self.dimensions;
         let columns = self.dimensions.qkv_columns();
         let (query_length, position) = (heads * head_dim, self.positions[rows.start]);
         let Self { caches, activations, attention, rotations, tensors, heads: unnormalized, .. } = self;
         let Some(cache) = &mut caches[cache.0] else { return };
-        rotations.fill(position, rows.len(), head_dim, rope_base);
         let qkv = &mut activations.qkv[rows.start * columns..rows.end * columns];
         for (at, row) in qkv.chunks_exact_mut(columns).enumerate() {
             let (heads, values) = row.split_at_mut(query_length + kv_heads * head_dim);
@@ -199,7 +199,7 @@ impl CpuBackend {
                 rms_norm(&unnormalized[query_length..], key, rms_epsilon, &mut heads[query_length..]);
             }
             for head in heads.chunks_exact_mut(head_dim) {
-                rotate(head, rotations, at);
+                rotate(head, rotations, rows.start + at);
             }
             let keys = heads[query_length..].chunks_exact(head_dim);
             for (kv_head, (key, value)) in keys.zip(values.chunks_exact(head_dim)).enumerate() {

@@ -50,14 +50,7 @@ pub(super) const ROW_STEP_BYTES: usize = 256;
 impl Activations {
     pub(super) fn new(device: &Device, dimensions: &Dimensions) -> Self {
         use wgpu::BufferUsages as Usage;
-        let buffer = |label, bytes: usize, usage| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: bytes as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
+        let buffer = |label, bytes: usize, usage| device.buffer(label, bytes as u64, usage);
         let rows = |label, columns: usize| buffer(label, MAX_PASS_TOKENS * columns * size_of::<f32>(), Usage::STORAGE);
         let step = |label| buffer(label, size_of::<Step>(), Usage::UNIFORM | Usage::STORAGE | Usage::COPY_DST);
         let table = rotations(dimensions);

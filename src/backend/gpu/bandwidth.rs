@@ -26,14 +26,7 @@ const REPETITIONS: usize = 3;
 /// # Errors
 /// `out-of-memory` when there is no room for two buffers of 64 MiB, and what else the device reports.
 pub async fn measure_bandwidth(device: &Device) -> Result<f64> {
-    let buffer = |label| {
-        device.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size: BUFFER_BYTES,
-            usage: wgpu::BufferUsages::STORAGE,
-            mapped_at_creation: false,
-        })
-    };
+    let buffer = |label| device.buffer(label, BUFFER_BYTES, wgpu::BufferUsages::STORAGE);
     let (source, destination) = (buffer("copied from"), buffer("copied to"));
     let best = measure_copies(device, &source, &destination).await;
     // Their memory is wanted back now, not when the garbage collector of a browser finds time.

@@ -102,6 +102,16 @@ impl Device {
         Ok(device)
     }
 
+    /// A buffer of so many bytes, all zeros.
+    pub(super) fn buffer(&self, label: &str, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes,
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
     /// Fails with the first fault that the device reported since it was opened.
     pub fn check(&self) -> Result<()> {
         match &*self.fault.lock().unwrap_or_else(PoisonError::into_inner) {

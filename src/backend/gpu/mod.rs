@@ -8,6 +8,7 @@ mod adapter_info;
 pub mod bandwidth;
 pub mod device;
 pub mod operations;
+mod products;
 mod readback;
 pub mod recorder;
 mod sampler;
@@ -21,9 +22,9 @@ use bytemuck::{Pod, Zeroable};
 use self::activations::{Activations, ROW_STEP_BYTES};
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
-    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, Quantize, QueryKeyValue, ResidualMatvec, RmsNorm,
-    RopeAppend, Sample, SiluMul, Weigh,
+    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul,
 };
+use self::products::Product;
 use self::recorder::{Recorder, Recording};
 use self::sampler::Sampler;
 use self::shaders::Epilogue;
@@ -154,111 +155,11 @@ impl GpuBackend {
     pub fn device(&self) -> &Device {
         self.recorder.device()
     }
-
-    /// Whether the products with these matrices have a kernel that does more than one of them at once: for a single token,
-    /// as long as none of them is so large that it is in shards.
-    fn is_fused<const N: usize>(&self, matrices: [&Tensor; N]) -> bool {
-        self.step.rows == 1 && matrices.iter().all(|matrix| matrix.shards.len() == 1)
-    }
-
-    /// normalized = rms_norm(residual), for the rows of the pass.
-    fn normalize(&mut self, norm: &Tensor) {
-        RmsNorm {
-            step: &self.activations.step,
-            input: &self.activations.residual,
-            weight: norm.buffer(),
-            output: &self.activations.normalized,
-            rows: self.step.rows as usize,
-            columns: self.dimensions.hidden,
-            epsilon: self.dimensions.rms_epsilon,
-        }
-        .record(&mut self.recorder);
-    }
-
-    /// The products of an activation, one of the buffers of [`Activations`], with some matrices of the same width, for the
-    /// rows of the pass. Where quants are multiplied, it is quantised once for all of them.
-    fn multiply<const N: usize>(&mut self, input: fn(&Activations) -> &wgpu::Buffer, products: [Product<'_>; N]) {
-        let Self { recorder, activations, step, .. } = self;
-        let input = input(activations);
-        let tokens = step.rows as usize;
-        let columns = products[0].weights.columns;
-        let reads_quantized = |product: &Product<'_>| MatMul::reads_quantized(product.weights.tensor_type, tokens);
-        let quantized_input = activations.quantized.as_ref().filter(|_| products.iter().any(reads_quantized));
-        if let Some(output) = quantized_input {
-            Quantize { step: &activations.step, input, output, tokens, columns }.record(recorder);
-        }
-        for Product { weights, output, output_columns, output_offset, epilogue, bias } in products {
-            MatMul {
-                step: &activations.step,
-                weights,
-                input,
-                quantized_input,
-                output: output(activations),
-                output_columns,
-                output_offset,
-                tokens,
-                epilogue,
-                bias,
-            }
-            .record(recorder);
-        }
-    }
-
-    /// Makes what the products of a single token want of the pass's last row under a norm.
-    fn weigh(&mut self, norm: &Tensor) {
-        Weigh {
-            step: &self.activations.step,
-            residual: &self.activations.residual,
-            norm: norm.buffer(),
-            weighed: self.activations.weighed(),
-            columns: self.dimensions.hidden,
-        }
-        .record(&mut self.recorder);
-    }
-
-    /// residual += weight · input, for the rows of the pass.
-    fn add_to_residual(&mut self, weights: &Tensor, input: fn(&Activations) -> &wgpu::Buffer, next_norm: &Tensor) {
-        if self.is_fused([weights]) {
-            ResidualMatvec {
-                weights,
-                input: input(&self.activations),
-                residual: &self.activations.residual,
-                norm: next_norm.buffer(),
-                weighed: self.activations.weighed(),
-            }
-            .record(&mut self.recorder);
-            return;
-        }
-        let output: fn(&Activations) -> &wgpu::Buffer = |activations| &activations.residual;
-        let epilogue = Epilogue::AddToResidual;
-        self.multiply(input, [Product { epilogue, ..Product::new(weights, output) }]);
-        if self.step.rows == 1 {
-            self.weigh(next_norm);
-        }
-    }
 }
 
 /// The norms of queries and keys, as kernels take them.
 fn head_norm_buffers(HeadNorms { query, key }: &HeadNorms<Tensor>) -> HeadNorms<&wgpu::Buffer> {
     HeadNorms { query: query.buffer(), key: key.buffer() }
-}
-
-/// One of several products with the same input.
-struct Product<'a> {
-    weights: &'a Tensor,
-    output: fn(&Activations) -> &wgpu::Buffer,
-    output_columns: usize,
-    output_offset: usize,
-    epilogue: Epilogue,
-    bias: Option<&'a wgpu::Buffer>,
-}
-
-impl<'a> Product<'a> {
-    /// A product that is all of its output.
-    fn new(weights: &'a Tensor, output: fn(&Activations) -> &wgpu::Buffer) -> Self {
-        let output_columns = weights.rows;
-        Self { weights, output, output_columns, output_offset: 0, epilogue: Epilogue::Store, bias: None }
-    }
 }
 
 impl Platform for Device {
@@ -301,14 +202,9 @@ impl Backend for GpuBackend {
 
     fn allocate_cache(&mut self, positions: usize) -> Result<LayerCache> {
         let Dimensions { kv_heads, head_dim, .. } = self.dimensions;
-        let buffer = |label| {
-            self.device().device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: (positions * kv_heads * head_dim * 2) as u64,
-                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        };
+        let bytes = (positions * kv_heads * head_dim * 2) as u64;
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = |label| self.device().buffer(label, bytes, usage);
         Ok(LayerCache { keys: buffer("keys"), values: buffer("values") })
     }
 

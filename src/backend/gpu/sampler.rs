@@ -31,14 +31,7 @@ const SAMPLED_BYTES: u64 = size_of::<Sampled>() as u64;
 impl Sampler {
     pub(super) fn new(device: &Device, vocabulary: usize) -> Self {
         use wgpu::BufferUsages as Usage;
-        let buffer = |label, bytes: usize, usage| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: bytes as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
+        let buffer = |label, bytes: usize, usage| device.buffer(label, bytes as u64, usage);
         let storage = Usage::STORAGE | Usage::COPY_DST;
         Self {
             vocabulary,
@@ -79,12 +72,8 @@ impl Sampler {
     /// Runs a pass that ends with the sampler, and asks for its token.
     pub(super) fn run(&mut self, recorder: &mut Recorder, recording: &Recording) {
         let staging = self.free_staging.pop().unwrap_or_else(|| {
-            recorder.device().device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("sampled for the host"),
-                size: SAMPLED_BYTES,
-                usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
+            let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+            recorder.device().buffer("sampled for the host", SAMPLED_BYTES, usage)
         });
         self.in_flight.push_back(recorder.run(recording, &self.sampled, staging, SAMPLED_BYTES));
     }

@@ -53,12 +53,7 @@ impl Tensor {
             .step_by(shard_rows)
             .map(|first_row| {
                 let rows = shard_rows.min(rows - first_row);
-                let buffer = device.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some(&info.name),
-                    size: Self::bytes(tensor_type, rows, columns),
-                    usage,
-                    mapped_at_creation: false,
-                });
+                let buffer = device.buffer(&info.name, Self::bytes(tensor_type, rows, columns), usage);
                 Shard { first_row, rows, buffer }
             })
             .collect();

@@ -19,14 +19,8 @@ pub struct Uploader {
 impl Uploader {
     /// Makes the buffers on `device`.
     pub fn new(device: &Device) -> Self {
-        let buffer = |label, bytes: usize, usage| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: bytes as u64,
-                usage: usage | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            })
-        };
+        let buffer =
+            |label, bytes: usize, usage| device.buffer(label, bytes as u64, usage | wgpu::BufferUsages::COPY_DST);
         Self {
             blocks: buffer("blocks to repack", STAGING_BYTES + 4, wgpu::BufferUsages::STORAGE),
             piece: buffer("piece to repack", size_of::<Piece>(), wgpu::BufferUsages::UNIFORM),

@@ -1,5 +1,6 @@
 /** The same engine natively, on Vulkan, to compare with: two devices and drivers that share no code. */
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 
 /**
@@ -32,4 +33,28 @@ export function answerNatively(modelPath, prompt, maxTokens) {
  */
 export function scoreNatively(modelPath, ids) {
   return JSON.parse(runExample("score", [modelPath, ...ids.map(String)]));
+}
+
+/**
+ * Fails unless the engine of a page scores a text as the native engine does.
+ * @param {import("./browser.mjs").TestPage} page
+ * @param {string} modelPath
+ * @param {string} text
+ * @param {number} tolerance of a log-probability
+ * @returns {Promise<number>} how many tokens the text has
+ */
+export async function assertScoresAreNative(page, modelPath, text, tolerance) {
+  const { ids, scores } = await page.evaluate(async (text) => {
+    const { engine } = /** @type {any} */ (globalThis);
+    const ids = await engine.tokenize(text);
+    return { ids: [...ids], scores: await engine.score(ids) };
+  }, text);
+  const native = scoreNatively(modelPath, ids);
+  assert.equal(scores.length, native.length);
+  for (const [index, { id, logprob }] of native.entries()) {
+    const got = scores[index];
+    const isClose = got.id === id && Math.abs(got.logprob - logprob) < tolerance;
+    assert.ok(isClose, `token ${index}: got ${got.logprob}, natively ${logprob}`);
+  }
+  return ids.length;
 }

@@ -2,7 +2,7 @@
 
 use super::super::lanes::F32x4;
 
-/// The angles of some consecutive positions.
+/// The angles of some positions.
 #[derive(Debug, Default)]
 pub struct Rotations {
     /// `[positions, head_dim / 2]`.
@@ -13,14 +13,14 @@ pub struct Rotations {
 }
 
 impl Rotations {
-    /// Computes, in f64, the angles of `count` positions from `position` on: position · base^(−2i / head_dim).
-    pub fn fill(&mut self, position: usize, count: usize, head_dim: usize, base: f64) {
+    /// Computes, in f64, the angles of `positions`: position · base^(−2i / head_dim).
+    pub fn fill(&mut self, positions: &[usize], head_dim: usize, base: f64) {
         self.half = head_dim / 2;
         self.cosines.clear();
         self.sines.clear();
-        for position in position..position + count {
+        for position in positions {
             for i in 0..self.half {
-                let angle = position as f64 * base.powf(-2.0 * i as f64 / head_dim as f64);
+                let angle = *position as f64 * base.powf(-2.0 * i as f64 / head_dim as f64);
                 self.cosines.push(angle.cos() as f32);
                 self.sines.push(angle.sin() as f32);
             }

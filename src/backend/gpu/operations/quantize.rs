@@ -23,14 +23,8 @@ pub struct QuantizedRows {
 impl QuantizedRows {
     /// Makes room for `tokens` rows of at most `columns`, a multiple of 32.
     pub fn allocate(device: &Device, tokens: usize, columns: usize) -> Self {
-        let buffer = |label, bytes: usize| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some(label),
-                size: bytes as u64,
-                usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
-                mapped_at_creation: false,
-            })
-        };
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let buffer = |label, bytes: usize| device.buffer(label, bytes as u64, usage);
         let quant_bytes = if device.tier == Tier::F16 { 2 } else { 1 };
         Self {
             quants: buffer("quantized rows", tokens * columns * quant_bytes),

@@ -18,14 +18,7 @@ impl SubgroupOrder {
     /// What the device reports.
     pub async fn is_consecutive(device: &Device, min_size: u32) -> Result<bool> {
         let mut recorder = Recorder::new(device.clone());
-        let buffer = |usage| {
-            device.device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("subgroup order"),
-                size: (THREADS * size_of::<[u32; 2]>()) as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
+        let buffer = |usage| device.buffer("subgroup order", (THREADS * size_of::<[u32; 2]>()) as u64, usage);
         let order = buffer(wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC);
         let staging = buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
         // A driver that refuses the kernel only loses the tier.
