@@ -4,12 +4,13 @@
 //
 // Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64), TOKENS (of a workgroup).
 #import step
+#import read_kv_format
 #import attention_tile
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;       // [tokens, HEADS + 2 KV_HEADS, HEAD_DIM / 4], queries scaled
-@group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;      // [positions, KV_HEADS, HEAD_DIM / 8], eight f16 each
-@group(0) @binding(3) var<storage, read> values: array<u32>;          // [positions, KV_HEADS, HEAD_DIM / 2], two f16 each
+@group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;      // [positions, KV_HEADS, HEAD_DIM / (4 KEY_QUADS)]
+@group(0) @binding(3) var<storage, read> values: array<ValueQuad>;    // [positions, KV_HEADS, HEAD_DIM / 4]
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;    // [tokens, HEADS, HEAD_DIM]
 
 const THREADS: u32 = 64u;
@@ -40,7 +41,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let tile_positions = min(TILE, positions - tile);
         if (thread < tile_positions) {
             let position = tile + thread;
-            let products = score((position * KV_HEADS + kv_head) * HEAD_OCTETS);
+            let products = score(position * KV_HEADS + kv_head);
             for (var quad = 0u; quad < ROW_QUADS; quad++) {
                 let row = 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
                 let visible = vec4<u32>(position) <= first_position + row / GROUP;
@@ -54,8 +55,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         }
         for (var i = 0u; i < tile_positions; i++) {
             for (var j = 0u; j < DIMS_PER_THREAD; j++) {
-                let dim = thread * DIMS_PER_THREAD + j;
-                let value = unpack2x16float(values[((tile + i) * KV_HEADS + kv_head) * (HEAD_DIM / 2u) + dim / 2u])[dim % 2u];
+                let value = cached_value((tile + i) * KV_HEADS + kv_head, thread * DIMS_PER_THREAD + j);
                 for (var quad = 0u; quad < ROW_QUADS; quad++) {
                     weighted[quad * DIMS_PER_THREAD + j] += scores[i * ROW_QUADS + quad] * value;
                 }

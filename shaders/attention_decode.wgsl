@@ -8,6 +8,7 @@
 // Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64, at most 256), QUERY_SCALE (1 / sqrt(HEAD_DIM)), SPLIT_POSITIONS;
 // EPSILON where heads are normalised.
 #import step
+#import append_kv_format
 #import loaded_heads
 #import rotary
 #import attention_tile
@@ -15,8 +16,8 @@
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;          // [HEADS + 2 KV_HEADS, HEAD_DIM / 4]
 @group(0) @binding(2) var<storage, read> rotations: array<vec4<f32>>;    // [positions, HEAD_DIM / 4], (cos, sin) twice each
-@group(0) @binding(3) var<storage, read_write> keys: array<vec4<u32>>;   // [positions, KV_HEADS, HEAD_DIM / 8], eight f16 each
-@group(0) @binding(4) var<storage, read_write> values: array<vec2<u32>>; // [positions, KV_HEADS, HEAD_DIM / 4], four f16 each
+@group(0) @binding(3) var<storage, read_write> keys: array<vec4<u32>>;   // [positions, KV_HEADS, HEAD_DIM / (4 KEY_QUADS)]
+@group(0) @binding(4) var<storage, read_write> values: array<ValueQuad>; // [positions, KV_HEADS, HEAD_DIM / 4]
 @group(0) @binding(5) var<storage, read_write> output: array<f32>;       // [HEADS, HEAD_DIM], written where one split is all
 @group(0) @binding(6) var<storage, read_write> partials: array<f32>;     // [splits, HEADS, HEAD_DIM + 2], otherwise
 
@@ -41,20 +42,16 @@ fn load_queries(kv_head: u32, thread: u32) {
     }
 }
 
-// Appends the token's key and value to the cache.
+// Appends the token's key and value to the cache, at the same time: each has threads of its own.
 fn append(kv_head: u32, thread: u32) {
     let key = (HEADS + kv_head) * HEAD_QUADS;
     let value = (HEADS + KV_HEADS + kv_head) * HEAD_QUADS;
-    let cache = step.position * KV_HEADS + kv_head;
-    if (thread < HEAD_OCTETS / 2u) {
-        let first = rotate(load_key(key, 2u * thread), 2u * thread, step.position);
-        let second = rotate(load_key(key, 2u * thread + 1u), 2u * thread + 1u, step.position);
-        let octet = cache * HEAD_OCTETS + thread;
-        keys[octet] = vec4<u32>(pack(first.low), pack(second.low));
-        keys[octet + HEAD_OCTETS / 2u] = vec4<u32>(pack(first.high), pack(second.high));
+    let head = step.position * KV_HEADS + kv_head;
+    if (thread < HALF_QUADS / KEY_QUADS) {
+        append_key(key, head, thread, step.position);
     }
-    if (thread < HEAD_QUADS) {
-        values[cache * HEAD_QUADS + thread] = pack(qkv[value + thread]);
+    if (thread >= THREADS - HALF_QUADS) {
+        append_value(value, head, thread - (THREADS - HALF_QUADS));
     }
 }
 
@@ -78,7 +75,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     workgroupBarrier();
 
     for (var i = thread; i < positions; i += THREADS) {
-        let products = score(((first + i) * KV_HEADS + kv_head) * HEAD_OCTETS);
+        let products = score((first + i) * KV_HEADS + kv_head);
         for (var quad = 0u; quad < ROW_QUADS; quad++) {
             scores[i * ROW_QUADS + quad] = products[quad];
         }
@@ -90,7 +87,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var weighted = array<vec4<f32>, 4u * ROW_QUADS>();
     if (position_lane < POSITION_LANES) {
         for (var i = position_lane; i < positions; i += POSITION_LANES) {
-            let value = unpack(values[((first + i) * KV_HEADS + kv_head) * HEAD_QUADS + column]);
+            let value = cached_value_quad((first + i) * KV_HEADS + kv_head, column);
             for (var quad = 0u; quad < ROW_QUADS; quad++) {
                 let weights = scores[i * ROW_QUADS + quad];
                 weighted[4u * quad] += weights * value.x;

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
-use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::{
     Arithmetic, Attention, AttentionDecode, AttentionReduce, Copy, Embed, GateUp, Head, MatMul, Quantize,
     QueryKeyValue, Repack, ResidualMatvec, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder, Weigh,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::backend::gpu::tier::Tier;
+use qwisp::backend::{Dimensions, KvCacheFormat};
 use qwisp::gguf::TensorType;
 
 /// Core WebGPU's limits: the default values of `GPUSupportedLimits`.
@@ -57,6 +57,7 @@ fn dimensions([hidden, feed_forward, heads, kv_heads, head_dim]: [usize; 5]) -> 
         head_dim,
         vocabulary: VOCABULARY,
         context: 4096,
+        kv_cache: KvCacheFormat::F16,
         rms_epsilon: 1e-6,
         rope_base: 1e6,
     }

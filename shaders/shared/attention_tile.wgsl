@@ -1,12 +1,10 @@
 // Scores and softmax over a tile of positions, for several rows of queries that share a KV head: a row is a query head
 // of a token. A vec4 holds the same of four rows, so that one load from workgroup memory serves four multiply-adds.
 // The running maximum and sum follow Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018).
-// The kernel binds `keys` as vec4<u32> and declares ROWS, THREADS and TILE, the positions of a tile.
-#import kv_cache
+// The kernel imports a format of the KV cache and declares ROWS, THREADS and TILE, the positions of a tile.
 
 const ROW_QUADS: u32 = (ROWS + 3u) / 4u;       // at most 8: no more fit into workgroup memory
 const HEAD_QUADS: u32 = HEAD_DIM / 4u;
-const HEAD_OCTETS: u32 = HEAD_DIM / 8u;
 const LANES: u32 = THREADS / 8u;               // threads that share the softmax of four rows
 const MASKED: f32 = -3.4e38;                   // not -inf, whose difference with itself is not a number
 
@@ -30,15 +28,15 @@ fn four_queries(quad: u32, dims: u32) -> mat4x4<f32> {
     return mat4x4<f32>(queries[i], queries[i + 1u], queries[i + 2u], queries[i + 3u]);
 }
 
-// All queries times the key that starts at `key` of `keys`.
-fn score(key: u32) -> array<vec4<f32>, ROW_QUADS> {
+// All queries times the key of `head`, which counts [positions, KV_HEADS].
+fn score(head: u32) -> array<vec4<f32>, ROW_QUADS> {
     var products = array<vec4<f32>, ROW_QUADS>();
-    for (var octet = 0u; octet < HEAD_OCTETS; octet++) {
-        let words = keys[key + octet];
-        let low = unpack(words.xy);
-        let high = unpack(words.zw);
+    for (var vector = 0u; vector < HEAD_QUADS / KEY_QUADS; vector++) {
+        let key = cached_key(head, vector);
         for (var quad = 0u; quad < ROW_QUADS; quad++) {
-            products[quad] += low * four_queries(quad, 2u * octet) + high * four_queries(quad, 2u * octet + 1u);
+            for (var i = 0u; i < KEY_QUADS; i++) {
+                products[quad] += key[i] * four_queries(quad, vector * KEY_QUADS + i);
+            }
         }
     }
     return products;

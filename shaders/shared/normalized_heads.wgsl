@@ -24,9 +24,13 @@ fn load_query(head: u32, quad: u32) -> HeadPart {
     return HeadPart(part.low * factor * query_norm[quad], part.high * factor * query_norm[quad + HEAD_DIM / 8u]);
 }
 
-// The same of a key.
-fn load_key(head: u32, quad: u32) -> HeadPart {
+// What the key that starts at `head` is to be multiplied by.
+fn key_factor(head: u32) -> f32 {
+    return norm_factor(head);
+}
+
+// The same of a key, with its factor.
+fn load_key(head: u32, quad: u32, factor: f32) -> HeadPart {
     let part = load_head_part(head, quad);
-    let factor = norm_factor(head);
     return HeadPart(part.low * factor * key_norm[quad], part.high * factor * key_norm[quad + HEAD_DIM / 8u]);
 }

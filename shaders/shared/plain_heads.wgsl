@@ -6,7 +6,12 @@ fn load_query(head: u32, quad: u32) -> HeadPart {
     return load_head_part(head, quad);
 }
 
+// What the key that starts at `head` is to be multiplied by.
+fn key_factor(head: u32) -> f32 {
+    return 1.0;
+}
+
 // The same of a key.
-fn load_key(head: u32, quad: u32) -> HeadPart {
+fn load_key(head: u32, quad: u32, factor: f32) -> HeadPart {
     return load_head_part(head, quad);
 }

@@ -5,6 +5,9 @@
 
 pub mod cpu;
 pub mod gpu;
+mod kv_cache_format;
+
+pub use self::kv_cache_format::{KV_GROUP, KvCacheFormat};
 
 use crate::error::Result;
 use crate::gguf::TensorInfo;
@@ -39,6 +42,8 @@ pub struct Dimensions {
     pub vocabulary: usize,
     /// Positions that the KV cache may grow to.
     pub context: usize,
+    /// How the KV cache keeps its numbers.
+    pub kv_cache: KvCacheFormat,
     /// What the root mean square norm adds to the mean square.
     pub rms_epsilon: f32,
     /// The base of the rotary embedding's frequencies.
@@ -51,9 +56,10 @@ impl Dimensions {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
 
-    /// The bytes of all layers' keys and values together when the context is full, two for each number.
+    /// The bytes of all layers' keys and values together when the context is full.
     pub fn kv_cache_bytes(&self) -> u64 {
-        2 * 2 * (self.layers * self.kv_heads * self.head_dim) as u64 * self.context as u64
+        let numbers = 2 * (self.layers * self.kv_heads * self.head_dim) as u64 * self.context as u64;
+        self.kv_cache.number_bytes(numbers) + self.kv_cache.scale_bytes(numbers)
     }
 }
 

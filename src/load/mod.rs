@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use self::parts::Parts;
 use self::records::{FetchedRecords, Records, StoredRecords};
-use crate::backend::{Backend, Platform};
+use crate::backend::{Backend, KvCacheFormat, Platform};
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::Source;
@@ -26,6 +26,8 @@ pub struct LoadOptions {
     pub sha256: Option<String>,
     /// Positions of the KV cache. Default: 4096, or what the model was trained for if that is less.
     pub context_length: Option<usize>,
+    /// How the KV cache keeps its numbers.
+    pub kv_cache: KvCacheFormat,
 }
 
 /// What loading is busy with.

@@ -28,7 +28,8 @@ impl<B: Backend> Parts<B> {
         mut header: Header,
         options: &LoadOptions,
     ) -> Result<Self> {
-        let config = Config::from_header(&header, options.context_length)?;
+        let mut config = Config::from_header(&header, options.context_length)?;
+        config.dimensions.kv_cache = options.kv_cache;
         let (tokenizer, template, stop_tokens) = text_parts(&mut header.metadata, &config.dimensions)?;
         let memory = MemoryNeed::new(&header, &config.dimensions);
         let make_buffers = || {
@@ -83,7 +84,7 @@ impl MemoryNeed {
         let (weights, cache) = (megabytes(self.weights_bytes), megabytes(self.kv_cache_bytes));
         Error::new(ErrorKind::OutOfMemory, "the device has no room for this model")
             .got(format!("{weights} MB of weights and {cache} MB of keys and values for {} tokens", self.context))
-            .expected("less: a smaller model, or a smaller context length")
+            .expected("less: a smaller model, a smaller context length, or keys and values in Q8")
     }
 }
 

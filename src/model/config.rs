@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::backend::Dimensions;
+use crate::backend::{Dimensions, KvCacheFormat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::Header;
 
@@ -29,7 +29,7 @@ pub struct Config {
 const LARGEST_SIZE: u64 = 1 << 20;
 
 impl Config {
-    /// Reads the metadata; `context` is the number of positions wanted, by default the smaller of 4096 and what the
+    /// Reads the metadata; the KV cache is the default one. `context` is the number of positions wanted, by default the smaller of 4096 and what the
     /// model was trained for. Keys: the "LLM" section of the GGUF specification.
     ///
     /// # Errors
@@ -124,6 +124,7 @@ impl Config {
                 head_dim,
                 vocabulary: embedding.rows,
                 context,
+                kv_cache: KvCacheFormat::default(),
                 rms_epsilon: number("attention.layer_norm_rms_epsilon", 1e-6, 0.0..=1.0)? as f32,
                 rope_base: number("rope.freq_base", 1e6, 1.0..=1e12)?,
             },

@@ -16,9 +16,9 @@ use web_sys::AbortSignal;
 
 use self::any_engine::{AnyEngine, Choice, with_engine};
 use self::convert::{from_js, to_js, to_js_error};
-use crate::backend::{Backend, Counters, Platform, cpu, gpu};
+use crate::backend::{Backend, Counters, KvCacheFormat, Platform, cpu, gpu};
 use crate::engine::ChatOptions;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::HttpSource;
 use crate::generate::Sampling;
 use crate::load::{LoadOptions, Loaded, load};
@@ -41,6 +41,7 @@ struct Options {
     backend: String,
     tier: String,
     context_length: Option<usize>,
+    kv_cache: String,
     cache: bool,
 }
 
@@ -159,7 +160,7 @@ pub fn set_panic_handler(callback: Function) {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model. `options`: `{ url, sha256?, backend, tier, contextLength?, cache }`; `on_progress` gets the
+    /// Loads a model. `options`: `{ url, sha256?, backend, tier, contextLength?, kvCache, cache }`; `on_progress` gets the
     /// [`Progress`](crate::load::Progress) after each record.
     pub async fn load(
         options: JsValue,
@@ -304,7 +305,13 @@ async fn load_on<P: Platform>(
 ) -> Result<Loaded<P::Backend>> {
     // A browser that refuses to store anything can still chat.
     let store = if options.cache { IndexedDb::open().await.ok() } else { None };
-    let load_options = LoadOptions { sha256: options.sha256.clone(), context_length: options.context_length };
+    let kv_cache = KvCacheFormat::by_name(&options.kv_cache).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidArgument, "there is no such format of the KV cache")
+            .at("kvCache")
+            .got(format!("\"{}\"", options.kv_cache))
+            .expected("\"f16\" or \"q8\"")
+    })?;
+    let load_options = LoadOptions { sha256: options.sha256.clone(), context_length: options.context_length, kv_cache };
     let report = |progress| {
         if signal.aborted() {
             return ControlFlow::Break(());

@@ -1,7 +1,7 @@
 //! `shaders/attention.wgsl`.
 
-use qwisp::backend::Dimensions;
 use qwisp::backend::gpu::operations::Attention;
+use qwisp::backend::{Dimensions, KvCacheFormat};
 use qwisp::generate::Random;
 
 use super::reference::attention::attention;
@@ -22,6 +22,7 @@ pub(super) fn shape(heads: usize, kv_heads: usize, head_dim: usize) -> Dimension
         head_dim,
         vocabulary: 1,
         context: 4096,
+        kv_cache: KvCacheFormat::F16,
         rms_epsilon: 1e-6,
         rope_base: 1e6,
     }

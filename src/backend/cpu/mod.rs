@@ -2,7 +2,7 @@
 //! adapter is only software.
 //!
 //! Weights are [`blocks`] of quants, activations of products integers of 14 bits ([`quantized`]); norms, the residual
-//! stream, scores and sums of blocks are f32; the KV cache is f16. An operation is done when its function comes back.
+//! stream, scores and sums of blocks are f32; the KV cache is f16 or Q8. An operation is done when its function comes back.
 
 pub mod bandwidth;
 pub mod blocks;
@@ -257,8 +257,9 @@ impl Backend for CpuBackend {
     }
 
     fn allocate_cache(&mut self, positions: usize) -> Result<LayerCacheIndex> {
-        let Dimensions { kv_heads, head_dim, .. } = self.dimensions;
-        let cache = LayerCache::allocate(kv_heads, positions, head_dim).ok_or_else(|| out_of_memory("the KV cache"))?;
+        let Dimensions { kv_heads, head_dim, kv_cache, .. } = self.dimensions;
+        let cache = LayerCache::allocate(kv_cache, kv_heads, positions, head_dim)
+            .ok_or_else(|| out_of_memory("the KV cache"))?;
         let index = self.caches.iter().position(Option::is_none).unwrap_or(self.caches.len());
         if index == self.caches.len() {
             self.caches.push(None);

@@ -1,6 +1,6 @@
 //! The operations of a forward pass as WebGPU compute shaders.
 //!
-//! Weights are repacked into planes when they are loaded; activations and norms are f32; the KV cache is f16. Beyond
+//! Weights are repacked into planes when they are loaded; activations and norms are f32; the KV cache is f16 or Q8. Beyond
 //! core WebGPU, kernels use what belongs to the device's [`tier`].
 
 mod activations;
@@ -54,10 +54,23 @@ pub struct Step {
 /// The keys and values of one layer on the GPU.
 #[derive(Debug)]
 pub struct LayerCache {
-    /// f16 `[positions, kv_heads, head_dim]`: a longer cache begins with a shorter one.
+    /// `[positions, kv_heads, head_dim]`: a longer cache begins with a shorter one.
     keys: wgpu::Buffer,
-    /// f16 `[positions, kv_heads, head_dim]`.
+    /// `[positions, kv_heads, head_dim]`.
     values: wgpu::Buffer,
+    /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where the format has scales.
+    scales: Option<[wgpu::Buffer; 2]>,
+}
+
+impl LayerCache {
+    /// The scales as kernels take them.
+    fn scales(&self) -> Option<[&wgpu::Buffer; 2]> {
+        self.scales.as_ref().map(|scales| scales.each_ref())
+    }
+
+    fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
+        [&self.keys, &self.values].into_iter().chain(self.scales.iter().flatten())
+    }
 }
 
 /// A [`Backend`] on a GPU.
@@ -108,12 +121,13 @@ impl GpuBackend {
     pub fn new(device: Device, dimensions: Dimensions) -> Result<Self> {
         let limits = device.device.limits();
         let limit_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(MAX_BINDING_BYTES);
-        let Dimensions { hidden, feed_forward, heads, kv_heads, head_dim, vocabulary, context, .. } = dimensions;
+        let Dimensions { hidden, feed_forward, heads, kv_heads, head_dim, vocabulary, context, kv_cache, .. } =
+            dimensions;
         // A file may claim anything, and sizes are of 32 bits in a browser.
         let product =
             |factors: &[usize]| factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64));
         let largest_bytes = [
-            ("a layer's keys", product(&[kv_heads, context, head_dim, 2])),
+            ("a layer's keys", kv_cache.number_bytes(product(&[kv_heads, context, head_dim]))),
             ("the rotary table", product(&[context, head_dim, 4])),
             ("the logits", product(&[MAX_LOGIT_ROWS, vocabulary, 4])),
             ("the residual stream", product(&[MAX_PASS_TOKENS, hidden, 4])),
@@ -201,17 +215,20 @@ impl Backend for GpuBackend {
     }
 
     fn allocate_cache(&mut self, positions: usize) -> Result<LayerCache> {
-        let Dimensions { kv_heads, head_dim, .. } = self.dimensions;
-        let bytes = (positions * kv_heads * head_dim * 2) as u64;
+        let Dimensions { kv_heads, head_dim, kv_cache, .. } = self.dimensions;
+        let numbers = (positions * kv_heads * head_dim) as u64;
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = |label| self.device().buffer(label, bytes, usage);
-        Ok(LayerCache { keys: buffer("keys"), values: buffer("values") })
+        let buffer = |label, bytes| self.device().buffer(label, bytes, usage);
+        let [keys, values] = ["keys", "values"].map(|label| buffer(label, kv_cache.number_bytes(numbers)));
+        let scale_bytes = kv_cache.scale_bytes(numbers);
+        let scales = (scale_bytes > 0).then(|| ["key scales", "value scales"].map(|label| buffer(label, scale_bytes)));
+        Ok(LayerCache { keys, values, scales })
     }
 
     async fn grow_cache(&mut self, cache: &mut LayerCache, positions: usize) -> Result<()> {
         let device = self.device().clone();
         let larger = device.make_room(|| self.allocate_cache(positions)).await?;
-        self.recorder.copy(&[(&cache.keys, &larger.keys), (&cache.values, &larger.values)]);
+        self.recorder.copy(&cache.buffers().zip(larger.buffers()).collect::<Vec<_>>());
         // It would go on with what is freed here.
         self.decode = None;
         let smaller = std::mem::replace(cache, larger);
@@ -220,8 +237,8 @@ impl Backend for GpuBackend {
     }
 
     fn free_cache(&mut self, cache: LayerCache) {
-        for buffer in [cache.keys, cache.values] {
-            self.recorder.forget(&buffer);
+        for buffer in cache.buffers() {
+            self.recorder.forget(buffer);
             // Passes that are under way still have it. In a browser, dropping a buffer would free nothing for a while.
             buffer.destroy();
         }
@@ -332,6 +349,7 @@ impl Backend for GpuBackend {
                 norms,
                 keys: &cache.keys,
                 values: &cache.values,
+                scales: cache.scales(),
                 output: &self.activations.attention,
                 partials: &self.activations.attention_partials,
                 splits: AttentionDecode::splits(self.step.position as usize + 1),
@@ -347,6 +365,7 @@ impl Backend for GpuBackend {
             norms,
             keys: &cache.keys,
             values: &cache.values,
+            scales: cache.scales(),
             tokens: self.step.rows as usize,
             dimensions: &self.dimensions,
         }
@@ -356,6 +375,7 @@ impl Backend for GpuBackend {
             qkv: &self.activations.qkv,
             keys: &cache.keys,
             values: &cache.values,
+            scales: cache.scales(),
             output: &self.activations.attention,
             tokens: self.step.rows as usize,
             position: self.step.position as usize,
@@ -379,6 +399,7 @@ impl Backend for GpuBackend {
                 norms,
                 keys: &cache.keys,
                 values: &cache.values,
+                scales: cache.scales(),
                 output: &activations.attention,
                 partials: &activations.attention_partials,
                 splits: AttentionDecode::splits(*position + 1),

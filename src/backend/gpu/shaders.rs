@@ -1,8 +1,8 @@
 //! The WGSL sources, and how a variant of a kernel is put together from them.
 //!
 //! A shader is a file of `shaders/`. `#import name` brings in `shaders/shared/name.wgsl`, once; the names `format`,
-//! `repack_format`, `epilogue` and `loaded_heads` stand for the file that the variant chooses, and `sums`, `quants` and
-//! `group_quants` for the one that the device's tier does. The constants of the variant go in front.
+//! `repack_format`, `epilogue`, `loaded_heads`, `read_kv_format` and `append_kv_format` stand for the file that the variant
+//! chooses, and `sums`, `quants` and `group_quants` for the one that the device's tier does. The constants of the variant go in front.
 //!
 //! A kernel that reads several matrices has `#import product as query` for each: everything that comes in so gets the name
 //! in front, `query_load_group`, and finds its matrix under `query_weights` and `QUERY_ROWS`.
@@ -10,6 +10,7 @@
 use std::fmt::Write as _;
 
 use super::tier::Tier;
+use crate::backend::KvCacheFormat;
 use crate::gguf::TensorType;
 
 /// Declares the sources as a table of name and text.
@@ -52,6 +53,8 @@ sources!(
     "shared/",
     [
         "add_to_residual",
+        "append_kv_f16",
+        "append_kv_q8",
         "attention_tile",
         "bf16",
         "blocks",
@@ -66,7 +69,8 @@ sources!(
         "halves",
         "head_part",
         "input_group",
-        "kv_cache",
+        "kv_f16",
+        "kv_q8",
         "lanes",
         "norm",
         "normalized_heads",
@@ -88,6 +92,7 @@ sources!(
         "q6_k",
         "q8_0",
         "random",
+        "read_kv_q8",
         "register_tile",
         "repack_fifth_bits",
         "repack_k_4_5",
@@ -172,6 +177,8 @@ pub struct Variant {
     pub epilogue: Option<Epilogue>,
     /// Whether it normalises the queries and keys that it loads.
     pub normalizes_heads: bool,
+    /// How the KV cache that it reads or appends to keeps its numbers.
+    pub kv_cache: KvCacheFormat,
     /// Names and values of the constants that its comment lists.
     pub constants: Vec<(&'static str, Constant)>,
 }
@@ -243,6 +250,10 @@ impl Variant {
             "repack_format" => format().map(|format| format!("repack_{format}")),
             "epilogue" => self.epilogue.map(|epilogue| epilogue.file().to_string()),
             "loaded_heads" => Some(if self.normalizes_heads { "normalized_heads" } else { "plain_heads" }.to_string()),
+            "read_kv_format" => {
+                Some(if self.kv_cache == KvCacheFormat::Q8 { "read_kv_q8" } else { "kv_f16" }.to_string())
+            }
+            "append_kv_format" => Some(format!("append_kv_{}", self.kv_cache.name())),
             "sums" => Some(if matches!(tier, Tier::Subgroups { .. }) { "subgroup_sums" } else { "sums" }.to_string()),
             "quants" | "group_quants" => Some(format!("{}_{import}", if tier == Tier::F16 { "f16" } else { "packed" })),
             name => Some(name.to_string()),

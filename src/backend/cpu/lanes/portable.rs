@@ -65,6 +65,12 @@ impl F32x4 {
         Self(bytes.map(f32::from))
     }
 
+    /// Four signed bytes as numbers.
+    #[inline(always)]
+    pub fn from_signed_bytes(bytes: [i8; 4]) -> Self {
+        Self(bytes.map(f32::from))
+    }
+
     /// The sum of all four.
     #[inline(always)]
     pub fn sum(self) -> f32 {

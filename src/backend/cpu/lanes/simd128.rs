@@ -62,6 +62,13 @@ impl F32x4 {
         Self(f32x4_convert_u32x4(u32x4_extend_low_u16x8(pairs)))
     }
 
+    /// Four signed bytes as numbers.
+    #[inline(always)]
+    pub fn from_signed_bytes(bytes: [i8; 4]) -> Self {
+        let pairs = i16x8_extend_low_i8x16(u32x4(bytemuck::cast(bytes), 0, 0, 0));
+        Self(f32x4_convert_i32x4(i32x4_extend_low_i16x8(pairs)))
+    }
+
     /// The sum of all four.
     #[inline(always)]
     pub fn sum(self) -> f32 {

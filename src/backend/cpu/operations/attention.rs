@@ -1,9 +1,8 @@
-//! Causal attention over a KV cache of f16, tile by tile, with a softmax that is corrected as larger scores come:
+//! Causal attention over a KV cache, tile by tile, with a softmax that is corrected as larger scores come:
 //! Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018).
 
-use half::f16;
-
 use super::super::lanes::F32x4;
+use super::LayerCache;
 
 /// Positions of the cache that are decoded at once, for all rows and all query heads that read them.
 const TILE: usize = 32;
@@ -13,63 +12,6 @@ const VECTORS: usize = 8;
 
 /// A score below every other.
 const MASKED: f32 = -3.4e38;
-
-/// The keys and values of one layer.
-#[derive(Debug)]
-pub struct LayerCache {
-    /// f16 `[kv_heads, context, head_dim]`.
-    keys: Vec<u16>,
-    /// f16 `[kv_heads, context, head_dim]`.
-    values: Vec<u16>,
-    context: usize,
-    head_dim: usize,
-}
-
-impl LayerCache {
-    /// Room for `context` positions; `None` when there is no memory for them.
-    pub fn allocate(kv_heads: usize, context: usize, head_dim: usize) -> Option<Self> {
-        let zeros = || {
-            let length = kv_heads.checked_mul(context)?.checked_mul(head_dim)?;
-            let mut zeros = Vec::new();
-            zeros.try_reserve_exact(length).ok()?;
-            zeros.resize(length, 0);
-            Some(zeros)
-        };
-        Some(Self { keys: zeros()?, values: zeros()?, context, head_dim })
-    }
-
-    /// A longer cache that holds the same; `None` when there is no memory for it.
-    pub fn grown(&self, context: usize) -> Option<Self> {
-        let (old, new) = (self.context * self.head_dim, context * self.head_dim);
-        let mut grown = Self::allocate(self.keys.len().checked_div(old)?, context, self.head_dim)?;
-        for (to, from) in [(&mut grown.keys, &self.keys), (&mut grown.values, &self.values)] {
-            for (to, from) in to.chunks_exact_mut(new).zip(from.chunks_exact(old)) {
-                to[..old].copy_from_slice(from);
-            }
-        }
-        Some(grown)
-    }
-
-    /// Takes the key and the value of a KV head at a position.
-    pub fn put(&mut self, kv_head: usize, position: usize, key: &[f32], value: &[f32]) {
-        let start = (kv_head * self.context + position) * self.head_dim;
-        for (cache, numbers) in [(&mut self.keys, key), (&mut self.values, value)] {
-            for (half, number) in cache[start..].iter_mut().zip(numbers) {
-                *half = f16::from_f32(*number).to_bits();
-            }
-        }
-    }
-
-    /// Decodes the keys or values of a KV head from `position` on, as many as `output` has room for.
-    fn decode(&self, halves: &[u16], kv_head: usize, position: usize, output: &mut [f32]) {
-        let start = (kv_head * self.context + position) * self.head_dim;
-        let ((halves, _), (output, _)) =
-            (halves[start..][..output.len()].as_chunks::<4>(), output.as_chunks_mut::<4>());
-        for (halves, output) in halves.iter().zip(output) {
-            *output = F32x4::from_halves(halves).to_array();
-        }
-    }
-}
 
 /// What attention needs besides its inputs: the shape, and memory that is kept from one call to the next.
 #[derive(Debug)]
@@ -104,8 +46,8 @@ impl Attention {
             self.softmax.resize(rows * group, (MASKED, 0.0));
             for start in (0..positions).step_by(TILE) {
                 let length = TILE.min(positions - start);
-                cache.decode(&cache.keys, kv_head, start, &mut self.keys[..length * head_dim]);
-                cache.decode(&cache.values, kv_head, start, &mut self.values[..length * head_dim]);
+                cache.decode_keys(kv_head, start, &mut self.keys[..length * head_dim]);
+                cache.decode_values(kv_head, start, &mut self.values[..length * head_dim]);
                 // Rows before the tile see nothing of it.
                 for row in start.saturating_sub(position)..rows {
                     let visible = length.min(position + row + 1 - start);

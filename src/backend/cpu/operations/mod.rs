@@ -1,13 +1,15 @@
 //! What a forward pass is made of.
 
 mod attention;
+mod layer_cache;
 mod multiply;
 mod multiply_floats;
 mod rms_norm;
 mod rotate;
 mod silu_mul;
 
-pub use attention::{Attention, LayerCache};
+pub use attention::Attention;
+pub use layer_cache::LayerCache;
 pub use multiply::{Input, Output, Scratch, multiply};
 pub use rms_norm::rms_norm;
 pub use rotate::{Rotations, rotate};

@@ -1,5 +1,6 @@
 //! Attention over the KV cache: `shaders/attention.wgsl`.
 
+use super::rope_append::scale_bindings;
 use crate::backend::Dimensions;
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
@@ -10,10 +11,12 @@ pub struct Attention<'a> {
     pub step: &'a wgpu::Buffer,
     /// f32 `[tokens, (heads + 2 kv_heads) * head_dim]`, queries rotated and scaled.
     pub qkv: &'a wgpu::Buffer,
-    /// f16 `[positions, kv_heads, head_dim]`.
+    /// `[positions, kv_heads, head_dim]`, as the format of the KV cache keeps them.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[positions, kv_heads, head_dim]`.
+    /// `[positions, kv_heads, head_dim]`, as the format of the KV cache keeps them.
     pub values: &'a wgpu::Buffer,
+    /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where that format has scales.
+    pub scales: Option<[&'a wgpu::Buffer; 2]>,
     /// f32 `[tokens, heads * head_dim]`, written.
     pub output: &'a wgpu::Buffer,
     /// How many tokens.
@@ -28,9 +31,11 @@ impl Attention<'_> {
     /// Appends one dispatch.
     pub fn record(&self, recorder: &mut Recorder) {
         let pairs = (self.position + self.tokens) as u64 * self.tokens as u64;
+        let mut buffers = vec![(0, self.step), (1, self.qkv), (2, self.keys), (3, self.values), (4, self.output)];
+        buffers.extend(scale_bindings(self.scales));
         recorder.dispatch(
             &Self::variant(self.dimensions),
-            &[(0, self.step), (1, self.qkv), (2, self.keys), (3, self.values), (4, self.output)],
+            &buffers,
             [self.tokens.div_ceil(Self::workgroup_tokens(self.dimensions)), self.dimensions.kv_heads, 1],
             2 * pairs * (self.dimensions.heads * self.dimensions.head_dim) as u64,
         );
@@ -55,14 +60,12 @@ impl Attention<'_> {
 
     /// The kernel for a model's shape.
     pub fn variant(dimensions: &Dimensions) -> Variant {
-        Variant::new(
-            "attention",
-            vec![
-                ("HEADS", dimensions.heads.into()),
-                ("KV_HEADS", dimensions.kv_heads.into()),
-                ("HEAD_DIM", dimensions.head_dim.into()),
-                ("TOKENS", Self::workgroup_tokens(dimensions).into()),
-            ],
-        )
+        let constants = vec![
+            ("HEADS", dimensions.heads.into()),
+            ("KV_HEADS", dimensions.kv_heads.into()),
+            ("HEAD_DIM", dimensions.head_dim.into()),
+            ("TOKENS", Self::workgroup_tokens(dimensions).into()),
+        ];
+        Variant { kv_cache: dimensions.kv_cache, ..Variant::new("attention", constants) }
     }
 }

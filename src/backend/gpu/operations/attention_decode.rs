@@ -1,7 +1,7 @@
 //! Everything that one token needs of attention: `shaders/attention_decode.wgsl`.
 
 use super::attention_reduce::AttentionReduce;
-use super::rope_append::norm_bindings;
+use super::rope_append::{norm_bindings, scale_bindings};
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
 use crate::backend::{Dimensions, HeadNorms};
@@ -24,10 +24,12 @@ pub struct AttentionDecode<'a> {
     pub rotations: &'a wgpu::Buffer,
     /// f32 `[head_dim]` each, where the model normalises queries and keys.
     pub norms: Option<HeadNorms<&'a wgpu::Buffer>>,
-    /// f16 `[positions, kv_heads, head_dim]`, written at the token's position.
+    /// `[positions, kv_heads, head_dim]`, as the format of the KV cache keeps them, written at the token's position.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[positions, kv_heads, head_dim]`, written at the token's position.
+    /// `[positions, kv_heads, head_dim]`, as the format of the KV cache keeps them, written at the token's position.
     pub values: &'a wgpu::Buffer,
+    /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where that format has scales, written at the token's position.
+    pub scales: Option<[&'a wgpu::Buffer; 2]>,
     /// f32 `[heads, head_dim]`, written.
     pub output: &'a wgpu::Buffer,
     /// f32 of [`partial_floats`](Self::partial_floats) numbers, overwritten where there are several splits.
@@ -62,6 +64,7 @@ impl AttentionDecode<'_> {
             (6, self.partials),
         ];
         buffers.extend(norm_bindings(self.norms));
+        buffers.extend(scale_bindings(self.scales));
         recorder.dispatch(
             &Self::variant(self.dimensions, self.norms.is_some()),
             &buffers,
@@ -104,6 +107,6 @@ impl AttentionDecode<'_> {
         if normalizes_heads {
             constants.push(("EPSILON", dimensions.rms_epsilon.into()));
         }
-        Variant { normalizes_heads, ..Variant::new("attention_decode", constants) }
+        Variant { normalizes_heads, kv_cache: dimensions.kv_cache, ..Variant::new("attention_decode", constants) }
     }
 }

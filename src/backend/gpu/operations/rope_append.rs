@@ -15,10 +15,12 @@ pub struct RopeAppend<'a> {
     pub rotations: &'a wgpu::Buffer,
     /// f32 `[head_dim]` each, where the model normalises queries and keys.
     pub norms: Option<HeadNorms<&'a wgpu::Buffer>>,
-    /// f16 `[positions, kv_heads, head_dim]`, written at the tokens' positions.
+    /// `[positions, kv_heads, head_dim]`, as the format of the KV cache keeps them, written at the tokens' positions.
     pub keys: &'a wgpu::Buffer,
-    /// f16 `[positions, kv_heads, head_dim]`, written at the tokens' positions.
+    /// `[positions, kv_heads, head_dim]`, as the format of the KV cache keeps them, written at the tokens' positions.
     pub values: &'a wgpu::Buffer,
+    /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where that format has scales, written at the tokens' positions.
+    pub scales: Option<[&'a wgpu::Buffer; 2]>,
     /// How many tokens.
     pub tokens: usize,
     /// The shape.
@@ -31,6 +33,7 @@ impl RopeAppend<'_> {
         let Dimensions { heads, kv_heads, head_dim, .. } = *self.dimensions;
         let mut buffers = vec![(0, self.step), (1, self.qkv), (2, self.rotations), (3, self.keys), (4, self.values)];
         buffers.extend(norm_bindings(self.norms));
+        buffers.extend(scale_bindings(self.scales));
         let heads_per_workgroup = 64 / (head_dim / 8);
         recorder.dispatch(
             &Self::variant(self.dimensions, self.norms.is_some()),
@@ -52,13 +55,18 @@ impl RopeAppend<'_> {
         if normalizes_heads {
             constants.push(("EPSILON", dimensions.rms_epsilon.into()));
         }
-        Variant { normalizes_heads, ..Variant::new("rope_append", constants) }
+        Variant { normalizes_heads, kv_cache: dimensions.kv_cache, ..Variant::new("rope_append", constants) }
     }
 }
 
 /// The bindings of `shaders/shared/normalized_heads.wgsl`, where there are norms.
 pub(super) fn norm_bindings(norms: Option<HeadNorms<&wgpu::Buffer>>) -> impl Iterator<Item = (u32, &wgpu::Buffer)> {
     norms.into_iter().flat_map(|HeadNorms { query, key }| [(8, query), (9, key)])
+}
+
+/// The bindings of `shaders/shared/read_kv_q8.wgsl` and `append_kv_q8.wgsl`, where there are scales.
+pub(super) fn scale_bindings(scales: Option<[&wgpu::Buffer; 2]>) -> impl Iterator<Item = (u32, &wgpu::Buffer)> {
+    scales.into_iter().flat_map(|[keys, values]| [(10, keys), (11, values)])
 }
 
 /// The cosine and sine of every position and pair of dimensions, `[context, head_dim / 2, 2]`: the angle is
