@@ -67,20 +67,23 @@ fn dimensions([hidden, feed_forward, heads, kv_heads, head_dim]: [usize; 5]) -> 
 fn variants(dimensions: &Dimensions) -> Vec<Variant> {
     let &Dimensions { hidden, feed_forward, heads, head_dim, vocabulary, .. } = dimensions;
     let mut variants = vec![
-        Attention::variant(dimensions),
-        AttentionDecode::variant(dimensions, false),
-        AttentionDecode::variant(dimensions, true),
         AttentionReduce::variant(dimensions),
         Quantize::variant(hidden),
         Quantize::variant(feed_forward),
         Copy::variant(1 << 22),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
-        RopeAppend::variant(dimensions, false),
-        RopeAppend::variant(dimensions, true),
         Sample::variant(),
         SiluMul::variant(feed_forward),
         Weigh::variant(hidden),
     ];
+    for kv_cache in KvCacheFormat::ALL {
+        let dimensions = &Dimensions { kv_cache, ..dimensions.clone() };
+        variants.push(Attention::variant(dimensions));
+        for normalizes_heads in [false, true] {
+            variants.push(AttentionDecode::variant(dimensions, normalizes_heads));
+            variants.push(RopeAppend::variant(dimensions, normalizes_heads));
+        }
+    }
     for format in TensorType::ALL {
         variants.push(Embed::variant(format, hidden, 0, [vocabulary, 0]));
         variants.push(Embed::variant(format, hidden, 0, [vocabulary - 32, 32]));

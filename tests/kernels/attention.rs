@@ -7,7 +7,7 @@ use qwisp::generate::Random;
 use super::reference::attention::attention;
 use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
-use super::support::halves::{pack_halves, round_to_halves};
+use super::support::kv_cache::{CacheBuffers, PackedCache};
 use super::support::noise::normal;
 use super::{F32, pass};
 
@@ -102,15 +102,19 @@ fn attention_is_the_softmax_over_all_positions_so_far() {
     ];
     let mut gpu = Gpu::open();
     let mut random = Random::new(1);
-    for case in cases {
-        check(&mut gpu, &mut random, &case);
+    for mut case in cases {
+        for format in KvCacheFormat::ALL {
+            case.dimensions.kv_cache = format;
+            check(&mut gpu, &mut random, &case);
+        }
     }
 }
 
 fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let &Case { name, ref dimensions, position, tokens, values: Values { query_deviation, key_bias, tolerance } } =
         case;
-    let &Dimensions { heads, kv_heads, head_dim, context, .. } = dimensions;
+    let &Dimensions { heads, kv_heads, head_dim, context, kv_cache, .. } = dimensions;
+    let name = &format!("{name}, {}", kv_cache.name());
     let columns = dimensions.qkv_columns();
     let qkv = normal(random, tokens * columns, query_deviation);
 
@@ -119,17 +123,19 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let mut cache = |bias: f32| {
         let mut cache = vec![f32::NAN; context * kv_heads * head_dim];
         let biased: Vec<f32> = normal(random, filled, 1.0).iter().map(|value| value + bias).collect();
-        cache[..filled].copy_from_slice(&round_to_halves(&biased));
-        cache
+        cache[..filled].copy_from_slice(&biased);
+        PackedCache::pack(kv_cache, &cache, head_dim)
     };
     let (keys, values) = (cache(key_bias), cache(0.0));
 
+    let [key_buffers, value_buffers] = [&keys, &values].map(|cache| CacheBuffers::of(gpu, cache));
     let output = gpu.buffer(&vec![f32::NAN; tokens * heads * head_dim]);
     Attention {
         step: &gpu.step(pass(tokens, position)),
         qkv: &gpu.buffer(&qkv),
-        keys: &gpu.buffer(&pack_halves(&keys)),
-        values: &gpu.buffer(&pack_halves(&values)),
+        keys: &key_buffers.numbers,
+        values: &value_buffers.numbers,
+        scales: CacheBuffers::scales(&key_buffers, &value_buffers),
         output: &output,
         tokens,
         position,
@@ -138,7 +144,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     .record(&mut gpu.recorder);
     let got = gpu.read(&output);
 
-    let (keys, values) = (widen(&keys), widen(&values));
+    let [keys, values] = [keys, values].map(|cache| widen(&cache.unpack(kv_cache, head_dim)));
     // The kernel's queries are scaled already, the reference scales them itself.
     let scale = (head_dim as f64).sqrt();
     let mut expected = Vec::with_capacity(got.len());

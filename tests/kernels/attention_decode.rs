@@ -1,21 +1,19 @@
 //! `shaders/attention_decode.wgsl`, and with it `shaders/attention_reduce.wgsl` where the cache is split.
 
 use qwisp::backend::gpu::operations::{AttentionDecode, rotations};
-use qwisp::backend::{Dimensions, HeadNorms};
+use qwisp::backend::{Dimensions, HeadNorms, KvCacheFormat};
 use qwisp::generate::Random;
 
 use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, rows_of_head, shape};
-use super::pass;
 use super::reference::attention::attention;
+use super::reference::kv_cache::kept;
 use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
-use super::support::halves::{pack_halves, unpack_halves};
+use super::support::kv_cache::{CacheBuffers, PackedCache};
 use super::support::noise::normal;
-
-/// Rounding to f16, in either direction: 11 bits of mantissa, so at most 2⁻¹⁰ of a value, squared.
-const F16: f64 = 1e-6;
+use super::{kept_tolerance, pass};
 
 struct Case {
     name: &'static str,
@@ -37,7 +35,7 @@ fn attention_decode_appends_and_attends() {
     let normalized = |name, heads, position| Case { has_norms: true, ..case(name, heads, position, ORDINARY) };
     let small = [14, 2, 64]; // the heads of the 0.5B model: groups of 7
     let large = [12, 2, 128]; // of the 1.5B model: groups of 6
-    let cases = [
+    let mut cases = [
         case("the first position", small, 0, ORDINARY),
         case("the second", small, 1, ORDINARY),
         case("fewer positions than threads", small, 100, ORDINARY),
@@ -76,8 +74,11 @@ fn attention_decode_appends_and_attends() {
     ];
     for mut gpu in Gpu::open_tiers() {
         let mut random = Random::new(1);
-        for case in &cases {
-            check(&mut gpu, &mut random, case);
+        for case in &mut cases {
+            for format in KvCacheFormat::ALL {
+                case.dimensions.kv_cache = format;
+                check(&mut gpu, &mut random, case);
+            }
         }
     }
 }
@@ -85,8 +86,8 @@ fn attention_decode_appends_and_attends() {
 fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let &Case { name, ref dimensions, position, values, has_norms } = case;
     let Values { query_deviation, key_bias, tolerance } = values;
-    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, .. } = dimensions;
-    let name = &format!("{name}, {}", gpu.tier().name());
+    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, kv_cache, .. } = dimensions;
+    let name = &format!("{name}, {}, {}", kv_cache.name(), gpu.tier().name());
     let [query_norm, key_norm] = [0; 2].map(|_| normal(random, head_dim, 1.0));
     let norm_buffers = [&query_norm, &key_norm].map(|norm| gpu.uniform_values(norm));
     let mut qkv = normal(random, heads * head_dim, query_deviation * (head_dim as f32).sqrt());
@@ -98,10 +99,10 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         let mut cache = vec![f32::NAN; context * kv_heads * head_dim];
         let noise = normal(random, position * kv_heads * head_dim, 1.0);
         cache.iter_mut().zip(noise).for_each(|(number, noise)| *number = noise + bias);
-        pack_halves(&cache)
+        PackedCache::pack(kv_cache, &cache, head_dim)
     };
     let caches = [cache(key_bias), cache(0.0)];
-    let buffers = [gpu.buffer(&caches[0]), gpu.buffer(&caches[1])];
+    let buffers = caches.each_ref().map(|cache| CacheBuffers::of(gpu, cache));
     let output = gpu.buffer(&vec![f32::NAN; heads * head_dim]);
     let splits = AttentionDecode::splits(position + 1);
     AttentionDecode {
@@ -109,8 +110,9 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         qkv: &gpu.buffer(&qkv),
         rotations: &gpu.buffer(&rotations(dimensions)),
         norms: has_norms.then_some(HeadNorms { query: &norm_buffers[0], key: &norm_buffers[1] }),
-        keys: &buffers[0],
-        values: &buffers[1],
+        keys: &buffers[0].numbers,
+        values: &buffers[1].numbers,
+        scales: CacheBuffers::scales(&buffers[0], &buffers[1]),
         output: &output,
         partials: &gpu.buffer(&vec![f32::NAN; AttentionDecode::partial_floats(dimensions, splits)]),
         splits,
@@ -132,15 +134,14 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let [keys, values] = [0, 1].map(|i| {
         let what = ["keys", "values"][i];
         // As bits, because what was not a number has to stay so.
-        let after: Vec<u32> = gpu.read(&buffers[i]).iter().map(|word| word.to_bits()).collect();
-        let words = kv_heads * head_dim / 2;
-        let own = position * words..(position + 1) * words;
-        let before = &caches[i];
-        let untouched = before[..own.start] == after[..own.start] && before[own.end..] == after[own.end..];
-        assert!(untouched, "{name}: other positions of {what}");
-        let got = unpack_halves(&after[own]);
-        assert_close(&format!("{name}: {what}"), &got, &expected[i], F16);
-        widen(&unpack_halves(&after))
+        let after = buffers[i].read(gpu);
+        for others in [0..position, position + 1..context] {
+            let [before, after] = [&caches[i], &after].map(|cache| cache.slice(others.clone(), context));
+            assert!(before == after, "{name}: other positions of {what}");
+        }
+        let got = after.slice(position..position + 1, context).unpack(kv_cache, head_dim);
+        assert_close(&format!("{name}: {what}"), &got, &kept(kv_cache, &expected[i]), kept_tolerance(kv_cache));
+        widen(&after.unpack(kv_cache, head_dim))
     });
 
     // From what is in the cache now, so that what was appended counts as it was rounded.

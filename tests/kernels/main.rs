@@ -26,6 +26,7 @@ mod reference;
 #[path = "../support/mod.rs"]
 mod support;
 
+use qwisp::backend::KvCacheFormat;
 use qwisp::backend::gpu::Step;
 use qwisp::backend::gpu::operations::Weighed;
 use qwisp::generate::Random;
@@ -42,6 +43,16 @@ const F16: f64 = 1e-6;
 /// The squared error of products of bytes, as part of the whole. Rounding x to a 127th of the largest of 16 normally
 /// distributed numbers makes one of 2e-5.
 const PACKED: f64 = 1e-4;
+
+/// The squared error of what is appended to a KV cache, as part of the whole, against the reference rounded in the same way.
+/// Where a number lies between two that the format has, an error in its last bit can round it the other way: in f16 2⁻¹⁰ of
+/// it, in Q8 a 127th of the largest of its group, which is about 1e-5 of 64 numbers for one of them.
+fn kept_tolerance(format: KvCacheFormat) -> f64 {
+    match format {
+        KvCacheFormat::F16 => 1e-6,
+        KvCacheFormat::Q8 => 1e-5,
+    }
+}
 
 /// A pass over `rows` tokens from `position` on.
 fn pass(rows: usize, position: usize) -> Step {

@@ -3,21 +3,19 @@
 use std::iter::repeat_n;
 
 use qwisp::backend::gpu::operations::{RopeAppend, rotations};
-use qwisp::backend::{Dimensions, HeadNorms};
+use qwisp::backend::{Dimensions, HeadNorms, KvCacheFormat};
 use qwisp::generate::Random;
 
+use super::reference::kv_cache::kept;
 use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
 use super::support::gpu::Gpu;
-use super::support::halves::{pack_halves, unpack_halves};
+use super::support::kv_cache::{CacheBuffers, PackedCache};
 use super::support::noise::normal;
-use super::{F32, attention::shape, pass};
+use super::{F32, attention::shape, kept_tolerance, pass};
 
-/// Rounding to f16, in either direction: 11 bits of mantissa, so at most 2⁻¹⁰ of a value, squared.
-const F16: f64 = 1e-6;
-
-/// What positions that nothing was appended to must still hold.
+/// What positions that nothing was appended to must still hold: every format keeps it as it is.
 const UNTOUCHED: f32 = 7.0;
 
 struct Case {
@@ -39,7 +37,7 @@ fn rope_append_normalizes_rotates_scales_and_appends() {
     };
     let normalized = |name, heads, position, tokens| Case { has_norms: true, ..case(name, heads, position, tokens) };
     let (small, large, qwen3) = ([14, 2, 64], [12, 2, 128], [16, 8, 128]);
-    let cases = [
+    let mut cases = [
         case("the first position", small, 0, 1),
         case("the second", small, 1, 1),
         case("the last", small, 4095, 1),
@@ -58,16 +56,19 @@ fn rope_append_normalizes_rotates_scales_and_appends() {
     ];
     for mut gpu in Gpu::open_tiers() {
         let mut random = Random::new(1);
-        for case in &cases {
-            check(&mut gpu, &mut random, case);
+        for case in &mut cases {
+            for format in KvCacheFormat::ALL {
+                case.dimensions.kv_cache = format;
+                check(&mut gpu, &mut random, case);
+            }
         }
     }
 }
 
 fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let &Case { name, ref dimensions, position, tokens, has_norms } = case;
-    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, .. } = dimensions;
-    let name = &format!("{name}, {}", gpu.tier().name());
+    let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, kv_cache, .. } = dimensions;
+    let name = &format!("{name}, {}, {}", kv_cache.name(), gpu.tier().name());
     let [query_norm, key_norm] = [0; 2].map(|_| normal(random, head_dim, 1.0));
     let norm_buffers = [&query_norm, &key_norm].map(|norm| gpu.uniform_values(norm));
     let rotated = |head: &[f64], norm: &[f32], position| match has_norms {
@@ -77,15 +78,16 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let columns = dimensions.qkv_columns();
     let input = normal(random, tokens * columns, 2.0);
     let qkv = gpu.buffer(&input);
-    let empty_cache = pack_halves(&vec![UNTOUCHED; kv_heads * context * head_dim]);
-    let [keys, values] = [gpu.buffer(&empty_cache), gpu.buffer(&empty_cache)];
+    let empty_cache = PackedCache::pack(kv_cache, &vec![UNTOUCHED; kv_heads * context * head_dim], head_dim);
+    let [keys, values] = [0; 2].map(|_| CacheBuffers::of(gpu, &empty_cache));
     RopeAppend {
         step: &gpu.step(pass(tokens, position)),
         qkv: &qkv,
         rotations: &gpu.buffer(&rotations(dimensions)),
         norms: has_norms.then_some(HeadNorms { query: &norm_buffers[0], key: &norm_buffers[1] }),
-        keys: &keys,
-        values: &values,
+        keys: &keys.numbers,
+        values: &values.numbers,
+        scales: CacheBuffers::scales(&keys, &values),
         tokens,
         dimensions,
     }
@@ -102,11 +104,11 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let expected_keys = appended(heads, &|head, position| rotated(head, &key_norm, position));
     let expected_values = appended(heads + kv_heads, &|head, _| head.to_vec());
     for (what, buffer, expected) in [("keys", keys, expected_keys), ("values", values, expected_values)] {
-        let cache = unpack_halves(bytemuck::cast_slice(&gpu.read(&buffer)));
+        let cache = buffer.read(gpu).unpack(kv_cache, head_dim);
         let (before, rest) = cache.split_at(position * kv_heads * head_dim);
         let (here, after) = rest.split_at(tokens * kv_heads * head_dim);
         assert!(before.iter().chain(after).all(|&value| value == UNTOUCHED), "{name}: other positions of {what}");
-        assert_close(&format!("{name}: {what}"), here, &expected, F16);
+        assert_close(&format!("{name}: {what}"), here, &kept(kv_cache, &expected), kept_tolerance(kv_cache));
     }
 
     let queries =

@@ -6,6 +6,7 @@ pub(crate) mod attention;
 pub(crate) mod attention_reduce;
 pub(crate) mod gate_up;
 pub(crate) mod head;
+pub(crate) mod kv_cache;
 pub(crate) mod matmul;
 pub(crate) mod quantize;
 pub(crate) mod query_key_value;

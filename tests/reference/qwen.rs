@@ -4,30 +4,37 @@
 use std::collections::HashMap;
 
 use candle_core::Device;
+use qwisp::backend::KvCacheFormat;
 
 use super::attention::attention;
+use super::kv_cache::kept;
 use super::matmul::matvec;
 use super::rms_norm::rms_norm;
 use super::rope_append::rotate;
 use super::silu_mul::silu_mul;
 use crate::support::closeness::widen;
-use crate::support::halves::round_to_halves;
 use crate::support::tiny_model::{RMS_EPSILON, ROPE_BASE, TinyModel};
 
 /// A model whose every step is plain.
 pub(crate) struct Qwen {
     model: TinyModel,
     weights: HashMap<String, Vec<f32>>,
+    kv_cache: KvCacheFormat,
 }
 
 impl Qwen {
     /// The reference for a tiny model.
     pub(crate) fn new(model: &TinyModel) -> Self {
+        Self::with_kv_cache(model, KvCacheFormat::F16)
+    }
+
+    /// The same, with a KV cache of this format.
+    pub(crate) fn with_kv_cache(model: &TinyModel, kv_cache: KvCacheFormat) -> Self {
         let weights = model.file().tensors.into_iter().map(|(name, tensor)| {
             let weights = tensor.dequantize(&Device::Cpu).and_then(|tensor| tensor.flatten_all()?.to_vec1());
             (name, weights.expect("candle decodes every supported type"))
         });
-        Self { model: model.clone(), weights: weights.collect() }
+        Self { model: model.clone(), weights: weights.collect(), kv_cache }
     }
 
     /// The logits after each of `tokens`.
@@ -62,10 +69,10 @@ impl Qwen {
                 false => rotate(head, position, ROPE_BASE.into()),
             };
             for (head, key) in project("attn_k").chunks(head_dim).enumerate() {
-                keys[head].push(cached(&rotated(key, "attn_k_norm.weight")));
+                keys[head].push(kept(self.kv_cache, &rotated(key, "attn_k_norm.weight")));
             }
             for (head, value) in project("attn_v").chunks(head_dim).enumerate() {
-                values[head].push(cached(value));
+                values[head].push(kept(self.kv_cache, value));
             }
             let mut attended = Vec::with_capacity(heads * head_dim);
             for (head, query) in project("attn_q").chunks(head_dim).enumerate() {
@@ -102,13 +109,6 @@ impl Qwen {
     fn weight(&self, name: &str) -> &[f32] {
         &self.weights[name]
     }
-}
-
-/// What the KV cache keeps of a head's key or value: f16. It is how Qwisp stores them, so it belongs to what is asked of
-/// the forward pass, not to its errors.
-fn cached(head: &[f64]) -> Vec<f64> {
-    let single: Vec<f32> = head.iter().map(|&value| value as f32).collect();
-    widen(&round_to_halves(&single))
 }
 
 fn add(x: &mut [f64], more: &[f64]) {

@@ -6,6 +6,7 @@ pub(crate) mod asking;
 pub(crate) mod closeness;
 pub(crate) mod gpu;
 pub(crate) mod halves;
+pub(crate) mod kv_cache;
 pub(crate) mod loading;
 pub(crate) mod noise;
 pub(crate) mod quantized_matrix;
