@@ -36,10 +36,10 @@ format: setup-build ## Format Rust and JavaScript
 	cargo fmt
 	npm run --silent format
 
-verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=, BACKEND=cpu
+verify-model: model ## Compare the engine, on Vulkan, with reference answers: MODEL=, GOLDEN=, LONG_CONTEXT=1, TIER=, KV_CACHE=q8, BACKEND=cpu
 	cargo run --locked --release --example verify_model -- \
 		--model "$(MODEL)" --golden "$(GOLDEN)" $(if $(LONG_CONTEXT),--long-context) $(if $(TIER),--tier "$(TIER)") \
-		$(if $(BACKEND),--backend "$(BACKEND)")
+		$(if $(KV_CACHE),--kv-cache "$(KV_CACHE)") $(if $(BACKEND),--backend "$(BACKEND)")
 
 verify-random: ## Compare the engine, on Vulkan, with llama.cpp on random weights: LLAMA_SERVER=program, ONLY=, TIER=
 	@test -n "$(LLAMA_SERVER)" || { echo "error: LLAMA_SERVER=path of llama.cpp's program llama-server is needed" >&2; exit 1; }

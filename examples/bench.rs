@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --example bench -- --model FILE [--prompts 64,256,1024] [--generate 32] [--runs 3] [--tier auto]
-//!     [--patience 360]
+//!     [--patience 360] [--kv-cache f16]
 //! ```
 //! For each length of prompt: `runs` answers of `generate` tokens, the likeliest ones, to a prompt of exactly so many
 //! tokens, of which none is in the KV cache. An answer that ends early counts with the tokens it has. The medians of
@@ -17,15 +17,15 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use pollster::block_on;
-use qwisp::backend::Counters;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::bandwidth::measure_bandwidth;
+use qwisp::backend::{Counters, KvCacheFormat};
 use qwisp::engine::{ChatOptions, Engine, Reply, ReplyCounters};
 use qwisp::generate::Sampling;
 use qwisp::text::{Message, Role};
 use serde_json::{Value, json};
 
-use self::common::load_engine;
+use self::common::{kv_cache_format, load_engine};
 
 /// What every prompt begins with; `www/bench/measure.js` has the same.
 const OPENING: &str = "Tell a long story about";
@@ -35,7 +35,7 @@ const FILLER: &str = " a";
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
     let started = Instant::now();
-    let mut engine = block_on(load_engine(&arguments.model, None, arguments.tier.as_deref()))?;
+    let mut engine = block_on(load_engine(&arguments.model, None, arguments.tier.as_deref(), arguments.kv_cache))?;
     let load_ms = milliseconds(started);
     let device = engine.model().backend().device();
     let adapter = device.adapter_name.clone();
@@ -212,6 +212,7 @@ struct Arguments {
     patience: f64,
     /// The tier to use instead of the best.
     tier: Option<String>,
+    kv_cache: KvCacheFormat,
 }
 
 impl Arguments {
@@ -223,6 +224,7 @@ impl Arguments {
             runs: 3,
             patience: 360.0,
             tier: None,
+            kv_cache: KvCacheFormat::F16,
         };
         let mut words = std::env::args().skip(1);
         while let Some(name) = words.next() {
@@ -234,6 +236,7 @@ impl Arguments {
                 "--runs" => parsed.runs = value.parse()?,
                 "--patience" => parsed.patience = value.parse()?,
                 "--tier" => parsed.tier = Some(value).filter(|tier| tier != "auto"),
+                "--kv-cache" => parsed.kv_cache = kv_cache_format(Some(value))?,
                 _ => return Err(format!("there is no option {name}").into()),
             }
         }

@@ -14,6 +14,7 @@ use std::error::Error;
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 
+use qwisp::backend::KvCacheFormat;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::engine::{ChatOptions, Engine};
 use qwisp::generate::Sampling;
@@ -23,7 +24,12 @@ use self::common::load_engine;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse()?;
-    let mut engine = pollster::block_on(load_engine(&arguments.model, arguments.context, arguments.tier.as_deref()))?;
+    let mut engine = pollster::block_on(load_engine(
+        &arguments.model,
+        arguments.context,
+        arguments.tier.as_deref(),
+        KvCacheFormat::F16,
+    ))?;
 
     let mut messages: Vec<Message> =
         arguments.system.iter().map(|system| Message::new(Role::System, system.as_str())).collect();

@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo run --release --example verify_model -- --model FILE --golden FILE.json [--long-context] [--tier NAME] [--backend cpu]
-//!     [--rounded] [--json]
+//!     [--kv-cache q8] [--rounded] [--json]
 //! ```
 //! A golden file is a list of cases. Each has `messages`, the `prompt` and `prompt_ids` that the model's template makes
 //! of them, and `steps`: for each token `id` of a greedy continuation its exact log-probability `logprob_f32` and the
@@ -12,8 +12,8 @@
 //! where the exact margin between the first and the second is over 0.1, and the log-probabilities of the chosen tokens must
 //! differ by at most 0.01 on average, which leaves room for a KV cache in f16. And by the token loop, greedily, as an answer
 //! is written: the first token that is another one must be at a step within the margin. What comes after it can't be
-//! compared. The tier `packed` quantises activations to 8 bits, as llama.cpp does on CPUs; it is held to that one's own
-//! accuracy, a margin of 0.5 and a mean of 0.05. `--rounded` says that the reference itself is such a computation. `--json`
+//! compared. The tier `packed` quantises activations to 8 bits, as llama.cpp does on CPUs, and a KV cache in Q8 keys and
+//! values; both are held to that one's own accuracy, a margin of 0.5 and a mean of 0.05. `--rounded` says that the reference itself is such a computation. `--json`
 //! prints the outcomes as JSON.
 //!
 //! Before all that the file's own tokenizer reads the texts of `tests/vocabulary/reference-corpus.json`, to which every
@@ -26,14 +26,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use qwisp::backend::Backend;
 use qwisp::backend::gpu::tier::Tier;
+use qwisp::backend::{Backend, KvCacheFormat};
 use qwisp::engine::{ChatOptions, Engine};
 use qwisp::generate::{Generator, Sampling};
 use qwisp::text::Message;
 use serde::{Deserialize, Serialize};
 
-use self::common::{load_engine, load_engine_on_cpu};
+use self::common::{kv_cache_format, load_engine, load_engine_on_cpu};
 use self::corpus::check_corpus;
 
 #[allow(dead_code, reason = "tests use more of it")]
@@ -101,17 +101,18 @@ impl Outcome {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let Arguments { model, golden, long_context, tier, rounded, json, on_cpu } = Arguments::parse()?;
+    let Arguments { model, golden, long_context, tier, kv_cache, rounded, json, on_cpu } = Arguments::parse()?;
+    let rounded = rounded || kv_cache == KvCacheFormat::Q8;
     let mut cases: Vec<Case> = serde_json::from_slice(&std::fs::read(golden)?)?;
     cases.retain(|case| long_context || case.name != LONG_CONTEXT);
     if cases.is_empty() || cases.iter().any(|case| case.steps.is_empty()) {
         return Err("the golden file has no cases, or one without steps: nothing would be verified".into());
     }
     if on_cpu {
-        let mut engine = pollster::block_on(load_engine_on_cpu(&model, None))?;
+        let mut engine = pollster::block_on(load_engine_on_cpu(&model, None, kv_cache))?;
         return verify(&mut engine, &cases, if rounded { I8_ACTIVATIONS } else { F32_ACTIVATIONS }, json);
     }
-    let mut engine = pollster::block_on(load_engine(&model, None, tier.as_deref()))?;
+    let mut engine = pollster::block_on(load_engine(&model, None, tier.as_deref(), kv_cache))?;
     let is_packed = engine.model().backend().device().tier == Tier::Packed;
     let tolerance = if is_packed || rounded { I8_ACTIVATIONS } else { F32_ACTIVATIONS };
     verify(&mut engine, &cases, tolerance, json)
@@ -235,6 +236,7 @@ struct Arguments {
     golden: PathBuf,
     long_context: bool,
     tier: Option<String>,
+    kv_cache: KvCacheFormat,
     rounded: bool,
     json: bool,
     on_cpu: bool,
@@ -243,6 +245,7 @@ struct Arguments {
 impl Arguments {
     fn parse() -> Result<Self, Box<dyn Error>> {
         let (mut model, mut golden, mut tier) = (None, None, None);
+        let mut kv_cache = KvCacheFormat::F16;
         let (mut long_context, mut rounded, mut json, mut on_cpu) = (false, false, false, false);
         let mut words = std::env::args().skip(1);
         while let Some(name) = words.next() {
@@ -250,6 +253,7 @@ impl Arguments {
                 "--model" => model = words.next().map(PathBuf::from),
                 "--golden" => golden = words.next().map(PathBuf::from),
                 "--tier" => tier = words.next(),
+                "--kv-cache" => kv_cache = kv_cache_format(words.next())?,
                 "--long-context" => long_context = true,
                 "--rounded" => rounded = true,
                 "--json" => json = true,
@@ -263,6 +267,6 @@ impl Arguments {
         }
         let model = model.ok_or("--model FILE is needed")?;
         let golden = golden.ok_or("--golden FILE.json is needed")?;
-        Ok(Self { model, golden, long_context, tier, rounded, json, on_cpu })
+        Ok(Self { model, golden, long_context, tier, kv_cache, rounded, json, on_cpu })
     }
 }

@@ -5,22 +5,23 @@ use std::cell::{Cell, RefCell};
 use pollster::block_on;
 use qwisp::ErrorKind;
 use qwisp::backend::gpu::GpuBackend;
-use qwisp::backend::{Counters, MAX_BATCH};
+use qwisp::backend::{Counters, KvCacheFormat, MAX_BATCH};
 use qwisp::engine::{BatchItem, ChatOptions, Engine, FinishReason, Reply};
 use qwisp::generate::{Random, Sampling, prefill};
+use qwisp::load::LoadOptions;
 use qwisp::text::{Message, Piece, Role};
 
 use self::reference::qwen::Qwen;
 use self::support::closeness::assert_close;
 use self::support::gpu::open_tiers;
-use self::support::loading::{load_engine, load_model_on};
+use self::support::loading::{load_engine, load_engine_with, load_model_with};
 use self::support::tiny_model::TinyModel;
 
 mod reference;
 mod support;
 
 /// As in `model.rs`; prompts are short enough for products in f32 on every tier.
-const LOGITS: f64 = 1e-7;
+const KV_CACHES: [(KvCacheFormat, f64); 2] = [(KvCacheFormat::F16, 1e-7), (KvCacheFormat::Q8, 1e-5)];
 
 fn engine() -> Engine<GpuBackend> {
     load_engine(&TinyModel::default().bytes(), Some(512))
@@ -48,14 +49,20 @@ fn alone(engine: &mut Engine<GpuBackend>, item: &BatchItem) -> qwisp::Result<Rep
 #[test]
 fn a_pass_over_several_conversations_gives_each_the_logits_of_the_reference() {
     let tiny = TinyModel::default();
-    let (gguf, reference) = (tiny.bytes(), Qwen::new(&tiny));
+    let gguf = tiny.bytes();
     let mut random = Random::new(9);
     let mut tokens = |count: usize| (0..count).map(|_| random.next_u32() % 256).collect::<Vec<u32>>();
     let conversations: Vec<Vec<u32>> = [3, 8, 1, 5, 300, 7, 2, 4].map(|length| tokens(length + 4)).into();
-    let expected: Vec<_> = conversations.iter().map(|tokens| reference.logits(tokens)).collect();
-    for device in open_tiers() {
-        let tier = device.tier.name();
-        let mut model = load_model_on(device, &gguf);
+    let expected = KvCacheFormat::ALL.map(|kv_cache| -> Vec<_> {
+        let reference = Qwen::with_kv_cache(&tiny, kv_cache);
+        conversations.iter().map(|tokens| reference.logits(tokens)).collect()
+    });
+    let caches = KV_CACHES.iter().zip(&expected);
+    for (device, (&(kv_cache, tolerance), expected)) in
+        open_tiers().flat_map(|device| caches.clone().map(move |cache| (device.clone(), cache)))
+    {
+        let tier = format!("{}, {kv_cache:?}", device.tier.name());
+        let mut model = load_model_with(device, &gguf, kv_cache);
         let mut caches: Vec<_> = conversations
             .iter()
             .map(|tokens| {
@@ -79,7 +86,7 @@ fn a_pass_over_several_conversations_gives_each_the_logits_of_the_reference() {
             let logits = block_on(model.logits(0, rows)).expect("the device computes");
             for (row, got) in logits.chunks(logits.len() / rows).enumerate() {
                 let expected = &expected[row][next(&conversations[row])];
-                assert_close(&format!("{tier}, step {step}, conversation {row}"), got, expected, LOGITS);
+                assert_close(&format!("{tier}, step {step}, conversation {row}"), got, expected, tolerance);
             }
         }
         for cache in caches {
@@ -92,7 +99,13 @@ fn a_pass_over_several_conversations_gives_each_the_logits_of_the_reference() {
 /// several rows could choose the other one: that doesn't happen here.
 #[test]
 fn the_answers_of_a_batch_are_those_of_separate_chats() {
-    let mut engine = engine();
+    for kv_cache in KvCacheFormat::ALL {
+        let options = LoadOptions { context_length: Some(512), kv_cache, ..LoadOptions::default() };
+        check_answers(&mut load_engine_with(&TinyModel::default().bytes(), &options));
+    }
+}
+
+fn check_answers(engine: &mut Engine<GpuBackend>) {
     let sampled = Sampling { temperature: 1.3, top_k: 40, seed: 11, ..Sampling::default() };
     let mut items: Vec<BatchItem> =
         (0..7).map(|number| greedy(&format!("question {number}"), 5 + 3 * number)).collect();
@@ -100,7 +113,7 @@ fn the_answers_of_a_batch_are_those_of_separate_chats() {
     items.push(item("penalised", 12, Sampling { repetition_penalty: 1.5, logit_bias: [(3, 4.0)].into(), ..sampled }));
     items.push(item("with log-probabilities", 6, Sampling { logprobs: true, ..Sampling::greedy() }));
     items.push(greedy(&"a long question, which goes on and on ".repeat(8), 30));
-    let whole = alone(&mut engine, &greedy("stops", 20)).expect("the engine answers").text;
+    let whole = alone(engine, &greedy("stops", 20)).expect("the engine answers").text;
     let stop = ChatOptions { stop: vec![whole[6..8].to_string()], ..ChatOptions::default() };
     items.push(BatchItem { options: stop, ..greedy("stops", 20) });
 
@@ -110,7 +123,7 @@ fn the_answers_of_a_batch_are_those_of_separate_chats() {
     assert_eq!(replies.len(), items.len());
     for (index, (item, reply)) in items.iter().zip(&replies).enumerate() {
         let reply = reply.as_ref().expect("the engine answers");
-        let expected = alone(&mut engine, item).expect("the engine answers");
+        let expected = alone(engine, item).expect("the engine answers");
         assert_eq!(reply.text, expected.text, "conversation {index}");
         assert_eq!(reply.text, pieces.borrow()[index], "conversation {index}");
         assert_eq!(reply.finish_reason, expected.finish_reason, "conversation {index}");

@@ -1,7 +1,7 @@
 //! How the KV cache grows, and what becomes of it when the device refuses, on a device that only counts positions.
 
 use pollster::block_on;
-use qwisp::backend::{Backend, Counters, HeadNorms, Projection};
+use qwisp::backend::{Backend, Counters, Dimensions, HeadNorms, KvCacheFormat, Projection};
 use qwisp::gguf::TensorInfo;
 use qwisp::model::KvCache;
 use qwisp::sampling::Sampling;
@@ -207,4 +207,34 @@ fn a_device_without_room_for_a_full_cache_says_so_beforehand() {
     let cache = KvCache::allocate(&mut device, LAYERS, 4096).expect("there is room");
     cache.try_capacity(&mut device).expect("there is room");
     assert_eq!(device.used_positions, LAYERS * 1024, "what was only tried is given back");
+}
+
+/// The real models' sizes: layers, KV heads and dimensions of a head.
+#[test]
+fn a_position_takes_what_its_format_says() {
+    let sizes = [
+        ("Qwen2.5-0.5B", [24, 2, 64], [12_288, 6_528]),
+        ("Qwen2.5-1.5B", [28, 2, 128], [28_672, 15_232]),
+        ("Qwen3", [28, 8, 128], [114_688, 60_928]),
+    ];
+    for (name, [layers, kv_heads, head_dim], expected) in sizes {
+        for (kv_cache, expected) in KvCacheFormat::ALL.into_iter().zip(expected) {
+            let dimensions = Dimensions {
+                layers,
+                hidden: 64,
+                feed_forward: 64,
+                heads: kv_heads,
+                kv_heads,
+                head_dim,
+                vocabulary: 1,
+                context: 1,
+                kv_cache,
+                rms_epsilon: 1e-6,
+                rope_base: 1e6,
+            };
+            assert_eq!(dimensions.kv_cache_bytes(), expected, "{name}, {kv_cache:?}");
+        }
+    }
+    assert_eq!(KvCacheFormat::ALL.map(|format| KvCacheFormat::by_name(format.name())), KvCacheFormat::ALL.map(Some));
+    assert_eq!(KvCacheFormat::by_name("q4"), None);
 }

@@ -6,7 +6,7 @@ use qwisp::ErrorKind;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::tensor::Tensor;
 use qwisp::backend::gpu::tier::Tier;
-use qwisp::backend::{Backend as _, Counters, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
+use qwisp::backend::{Backend as _, Counters, KvCacheFormat, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 use qwisp::generate::{Generator, Random, Sampler, Sampling, prefill};
 use qwisp::gguf::Header;
 use qwisp::model::Model;
@@ -14,7 +14,7 @@ use qwisp::model::Model;
 use self::reference::qwen::Qwen;
 use self::support::closeness::{assert_close, widen};
 use self::support::gpu::{open_device, open_tiers};
-use self::support::loading::{load_model, load_model_on, load_parts};
+use self::support::loading::{load_model, load_model_on, load_model_with, load_parts};
 use self::support::tiny_model::TinyModel;
 
 mod reference;
@@ -23,6 +23,9 @@ mod support;
 /// The squared error of logits, as part of the whole. Activations are f32, but where a key or value lies between two f16
 /// numbers, an error in its last bit can round it the other way: 1e-3 of one value among thousands.
 const LOGITS: f64 = 1e-7;
+
+/// The same with a KV cache in Q8, where the wrong way is a 127th of the largest number of a group.
+const LOGITS_Q8: f64 = 1e-5;
 
 /// The same for the tier in f16. Inputs rounded to f16 make 5e-7 of it in these models, and weights are rounded, too.
 const LOGITS_F16: f64 = 1e-5;
@@ -38,6 +41,9 @@ fn logits_tolerance(tier: Tier) -> f64 {
         Tier::Packed => LOGITS_PACKED,
     }
 }
+
+/// The formats of the KV cache with their tolerances of logits in f32.
+const KV_CACHES: [(KvCacheFormat, f64); 2] = [(KvCacheFormat::F16, LOGITS), (KvCacheFormat::Q8, LOGITS_Q8)];
 
 /// More than two passes.
 const LONG: usize = 130;
@@ -105,11 +111,16 @@ fn logits_are_those_of_the_reference_on_every_tier() {
     ];
     let tokens = random_tokens(40);
     for (name, tiny) in cases {
-        let (gguf, expected) = (tiny.bytes(), Qwen::new(&tiny).logits(&tokens));
-        for device in open_tiers() {
-            let (case, tolerance) = (format!("{name}, {}", device.tier.name()), logits_tolerance(device.tier));
+        let gguf = tiny.bytes();
+        let expected = KvCacheFormat::ALL.map(|kv_cache| Qwen::with_kv_cache(&tiny, kv_cache).logits(&tokens));
+        let caches = KV_CACHES.iter().zip(&expected);
+        for (device, (&(kv_cache, cache_tolerance), expected)) in
+            open_tiers().flat_map(|device| caches.clone().map(move |cache| (device.clone(), cache)))
+        {
+            let case = format!("{name}, {}, {kv_cache:?}", device.tier.name());
+            let tolerance = logits_tolerance(device.tier).max(cache_tolerance);
             // A prompt in one pass, then token by token.
-            let mut model = load_model_on(device, &gguf);
+            let mut model = load_model_with(device, &gguf, kv_cache);
             let (prompt, answer) = tokens.split_at(35);
             assert_close(&case, &last_logits(&mut model, prompt), &expected[prompt.len() - 1], tolerance);
             for (token, expected) in answer.iter().zip(&expected[prompt.len()..]) {
@@ -145,15 +156,18 @@ fn a_long_context_of_qwen3_gives_the_same() {
     let tiny =
         TinyModel { layers: 1, hidden: 64, feed_forward: 64, tensor_type: Some(GgmlDType::F32), ..TinyModel::qwen3() };
     let tokens = random_tokens(520);
-    let expected = Qwen::new(&tiny).logits(&tokens);
-    let mut model = load_model(&TinyModel { context: 600, ..tiny }.bytes());
-    for prompt in [253, 510] {
-        let got = last_logits(&mut model, &tokens[..prompt]);
-        assert_close(&format!("a prompt of {prompt}"), &got, &expected[prompt - 1], LOGITS);
-        for position in prompt..prompt + 6 {
-            model.forward(&tokens[position..position + 1]).expect("there is room");
-            let got = block_on(model.logits(0, 1)).expect("the device computes");
-            assert_close(&format!("token {position}"), &got, &expected[position], LOGITS);
+    let gguf = TinyModel { context: 600, ..tiny.clone() }.bytes();
+    for (kv_cache, tolerance) in KV_CACHES {
+        let expected = Qwen::with_kv_cache(&tiny, kv_cache).logits(&tokens);
+        let mut model = load_model_with(open_device(), &gguf, kv_cache);
+        for prompt in [253, 510] {
+            let got = last_logits(&mut model, &tokens[..prompt]);
+            assert_close(&format!("{kv_cache:?}, a prompt of {prompt}"), &got, &expected[prompt - 1], tolerance);
+            for position in prompt..prompt + 6 {
+                model.forward(&tokens[position..position + 1]).expect("there is room");
+                let got = block_on(model.logits(0, 1)).expect("the device computes");
+                assert_close(&format!("{kv_cache:?}, token {position}"), &got, &expected[position], tolerance);
+            }
         }
     }
 }
@@ -164,22 +178,29 @@ fn a_cache_that_grows_keeps_what_it_holds() {
     let small =
         TinyModel { layers: 2, hidden: 64, feed_forward: 64, tensor_type: Some(GgmlDType::F32), ..TinyModel::qwen3() };
     let tiny = TinyModel { context: 1200, heads: 2, kv_heads: 1, ..small };
+    for (kv_cache, tolerance) in KV_CACHES {
+        check_growth(&tiny, kv_cache, tolerance);
+    }
+}
+
+fn check_growth(tiny: &TinyModel, kv_cache: KvCacheFormat, tolerance: f64) {
     let gguf = tiny.bytes();
     let tokens = random_tokens(1100);
-    let expected = Qwen::new(&tiny).logits(&tokens);
-    let mut model = load_model(&gguf);
+    let expected = Qwen::with_kv_cache(tiny, kv_cache).logits(&tokens);
+    let load = || load_model_with(open_device(), &gguf, kv_cache);
+    let mut model = load();
     last_logits(&mut model, &tokens[..1020]);
     for position in 1020..1030 {
         block_on(model.reserve(position + 1)).expect("there is memory");
         model.forward(&tokens[position..position + 1]).expect("there is room");
         let got = block_on(model.logits(0, 1)).expect("the device computes");
-        assert_close(&format!("token {position}"), &got, &expected[position], LOGITS);
+        assert_close(&format!("{kv_cache:?}, token {position}"), &got, &expected[position], tolerance);
     }
-    assert_close("a prompt", &last_logits(&mut model, &tokens), &expected[1099], LOGITS);
+    assert_close(&format!("{kv_cache:?}, a prompt"), &last_logits(&mut model, &tokens), &expected[1099], tolerance);
 
     // The token loop, with passes under way that still use the smaller cache.
     let (prompt, sampling) = (&tokens[..1000], Sampling::greedy());
-    let mut model = load_model(&gguf);
+    let mut model = load();
     let choices = model.config.dimensions.vocabulary;
     let start = Generator::start(&mut model, prompt, &sampling, choices, Some(60), || false);
     let (mut generator, _) = block_on(start).expect("there is room");
@@ -188,7 +209,7 @@ fn a_cache_that_grows_keeps_what_it_holds() {
         on_device.push(token);
     }
     drop(generator);
-    assert_eq!(on_device, tokens_by_the_host(&mut load_model(&gguf), prompt, &sampling, choices));
+    assert_eq!(on_device, tokens_by_the_host(&mut load(), prompt, &sampling, choices), "{kv_cache:?}");
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Attention and its rotation.
 
+use qwisp::backend::KvCacheFormat;
 use qwisp::backend::cpu::operations::{Attention, LayerCache, Rotations, rotate};
 use qwisp::generate::Random;
 
 use crate::reference;
 use crate::support::closeness::{assert_close, widen};
-use crate::support::halves::round_to_halves;
 use crate::support::noise::normal;
 
 #[test]
@@ -29,11 +29,14 @@ fn rows_attend_to_what_is_before_them() {
     let mut random = Random::new(2);
     // Scores of a deviation of 30 make the largest one grow from tile to tile.
     let cases = [(2, 1, 64, 0, 1, 1.0), (14, 2, 64, 0, 5, 1.0), (4, 2, 128, 95, 3, 1.0), (2, 1, 64, 200, 33, 30.0)];
-    for (heads, kv_heads, head_dim, position, rows, deviation) in cases {
-        let case = format!("{heads} heads on {kv_heads} of {head_dim}, {rows} from {position} on, {deviation}");
+    for (format, (heads, kv_heads, head_dim, position, rows, deviation)) in
+        KvCacheFormat::ALL.into_iter().flat_map(|format| cases.map(|case| (format, case)))
+    {
+        let case =
+            format!("{format:?}, {heads} heads on {kv_heads} of {head_dim}, {rows} from {position} on, {deviation}");
         let positions = position + rows;
         let columns = (heads + 2 * kv_heads) * head_dim;
-        let mut cache = LayerCache::allocate(kv_heads, positions + 7, head_dim).expect("there is memory");
+        let mut cache = LayerCache::allocate(format, kv_heads, positions + 1, head_dim).expect("there is memory");
         let keys = normal(&mut random, kv_heads * positions * head_dim, deviation);
         let values = normal(&mut random, kv_heads * positions * head_dim, 1.0);
         for kv_head in 0..kv_heads {
@@ -42,7 +45,9 @@ fn rows_attend_to_what_is_before_them() {
                 cache.put(kv_head, at, &keys[start..][..head_dim], &values[start..][..head_dim]);
             }
         }
-        let (keys, values) = (widen(&round_to_halves(&keys)), widen(&round_to_halves(&values)));
+        // It keeps what it holds when it grows.
+        let cache = cache.grown(positions + 7).expect("there is memory");
+        let [keys, values] = [keys, values].map(|numbers| reference::kv_cache::kept(format, &widen(&numbers)));
         let queries = normal(&mut random, rows * columns, 1.0);
         let mut got = vec![f32::NAN; rows * heads * head_dim];
         Attention::new(heads, kv_heads, head_dim).attend(&queries, columns, &cache, position, &mut got);

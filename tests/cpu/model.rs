@@ -3,19 +3,27 @@
 use pollster::block_on;
 use qwisp::ErrorKind;
 use qwisp::backend::cpu::CpuBackend;
-use qwisp::backend::{Counters, MAX_LOGIT_ROWS};
+use qwisp::backend::{Counters, KvCacheFormat, MAX_LOGIT_ROWS};
 use qwisp::generate::{Generator, Random, Sampling, prefill};
 use qwisp::gguf::TensorType;
 use qwisp::model::Model;
 
-use super::loading::load_model;
+use super::loading::{load_model, load_model_with};
 use crate::reference::qwen::Qwen;
 use crate::support::closeness::{assert_close, widen};
-use crate::support::loading::load_model as load_model_on_gpu;
+use crate::support::gpu::open_device;
+use crate::support::loading::load_model_with as load_model_on_gpu;
 use crate::support::tiny_model::TinyModel;
 
 /// The squared error of logits, as part of the whole. Activations are quantised to 14 bits for each product.
 const LOGITS: f64 = 1e-5;
+
+/// The same with a KV cache in Q8. Of numbers with an error of 1e-3 one in ten is rounded the other way, which is a 127th of
+/// the largest number of a group.
+const LOGITS_Q8: f64 = 1e-4;
+
+/// The formats of the KV cache with their tolerances.
+const KV_CACHES: [(KvCacheFormat, f64); 2] = [(KvCacheFormat::F16, LOGITS), (KvCacheFormat::Q8, LOGITS_Q8)];
 
 /// More than two passes.
 const LONG: usize = 130;
@@ -107,19 +115,27 @@ fn a_cache_that_grows_keeps_what_it_holds() {
     let gguf = tiny.bytes();
     // More than what a cache begins with.
     let tokens = random_tokens(1030);
-    let mut model = load_model(&gguf, gguf.len());
-    last_logits(&mut model, &tokens[..1020]);
-    let grown = last_logits(&mut model, &tokens);
-    let expected = Qwen::new(&tiny).logits(&tokens);
-    assert_close("a grown cache", &grown, expected.last().expect("there are tokens"), LOGITS);
+    for (kv_cache, tolerance) in KV_CACHES {
+        let mut model = load_model_with(&gguf, gguf.len(), kv_cache);
+        last_logits(&mut model, &tokens[..1020]);
+        let grown = last_logits(&mut model, &tokens);
+        let expected = Qwen::with_kv_cache(&tiny, kv_cache).logits(&tokens);
+        let expected = expected.last().expect("there are tokens");
+        assert_close(&format!("a grown cache, {kv_cache:?}"), &grown, expected, tolerance);
+    }
 }
 
 #[test]
 fn conversations_of_a_batch_attend_to_their_own_past() {
     let tiny = TinyModel::qwen3();
     let gguf = tiny.bytes();
-    let mut model = load_model(&gguf, gguf.len());
-    let reference = Qwen::new(&tiny);
+    for (kv_cache, tolerance) in KV_CACHES {
+        let mut model = load_model_with(&gguf, gguf.len(), kv_cache);
+        check_batch(&mut model, &Qwen::with_kv_cache(&tiny, kv_cache), tolerance);
+    }
+}
+
+fn check_batch(model: &mut Model<CpuBackend>, reference: &Qwen, tolerance: f64) {
     let conversations = [3, 40, 1].map(random_tokens);
     let mut caches = conversations.each_ref().map(|tokens| {
         let mut cache = block_on(model.allocate_cache(64)).expect("there is room");
@@ -138,7 +154,7 @@ fn conversations_of_a_batch_attend_to_their_own_past() {
     for (tokens, got) in conversations.iter().zip(got.chunks(got.len() / last.len())) {
         let expected = reference.logits(tokens);
         let case = format!("{} tokens", tokens.len());
-        assert_close(&case, got, expected.last().expect("there are tokens"), LOGITS);
+        assert_close(&case, got, expected.last().expect("there are tokens"), tolerance);
     }
 }
 
@@ -157,14 +173,16 @@ fn bytes_that_come_in_odd_pieces_give_the_same_weights() {
 fn the_cpu_and_the_gpu_compute_the_same() {
     let gguf = TinyModel::default().bytes();
     let tokens = random_tokens(50);
-    let got = last_logits(&mut load_model(&gguf, gguf.len()), &tokens);
-    let mut on_gpu = load_model_on_gpu(&gguf);
-    let expected = block_on(async {
-        let prefilled = prefill(&mut on_gpu, &tokens, || false).await?;
-        on_gpu.logits(prefilled.last_row, 1).await
-    })
-    .expect("the device computes");
-    assert_close("the CPU", &got, &widen(&expected), LOGITS);
+    for (kv_cache, tolerance) in KV_CACHES {
+        let got = last_logits(&mut load_model_with(&gguf, gguf.len(), kv_cache), &tokens);
+        let mut on_gpu = load_model_on_gpu(open_device(), &gguf, kv_cache);
+        let expected = block_on(async {
+            let prefilled = prefill(&mut on_gpu, &tokens, || false).await?;
+            on_gpu.logits(prefilled.last_row, 1).await
+        })
+        .expect("the device computes");
+        assert_close(&format!("the CPU, {kv_cache:?}"), &got, &widen(&expected), tolerance);
+    }
 }
 
 #[test]

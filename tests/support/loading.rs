@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use pollster::block_on;
+use qwisp::backend::KvCacheFormat;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::device::Device;
 use qwisp::backend::gpu::tensor::Tensor;
@@ -43,17 +44,31 @@ impl Source for MemorySource<'_> {
 
 /// Loads an engine from a good file.
 pub(crate) fn load_engine(gguf: &[u8], context_length: Option<usize>) -> Engine<GpuBackend> {
-    let options = LoadOptions { context_length, ..LoadOptions::default() };
+    load_engine_with(gguf, &LoadOptions { context_length, ..LoadOptions::default() })
+}
+
+/// Loads an engine from a good file with these options.
+pub(crate) fn load_engine_with(gguf: &[u8], options: &LoadOptions) -> Engine<GpuBackend> {
     let open = async || Ok(MemorySource::new(gguf));
     let device = open_device();
-    let loaded = load(&device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(()));
+    let loaded = load(&device, "", options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(()));
     block_on(loaded).expect("the file is good").engine
 }
 
 /// The parts of a model from a good file, its weights uploaded from pieces of `piece_bytes`.
 pub(crate) fn load_parts(device: Device, gguf: &[u8], piece_bytes: usize) -> (Config, GpuBackend, Weights<Tensor>) {
+    load_parts_with(device, gguf, piece_bytes, KvCacheFormat::F16)
+}
+
+fn load_parts_with(
+    device: Device,
+    gguf: &[u8],
+    piece_bytes: usize,
+    kv_cache: KvCacheFormat,
+) -> (Config, GpuBackend, Weights<Tensor>) {
     let header = Header::parse(gguf, gguf.len() as u64).expect("the head is good").expect("the head is complete");
-    let config = Config::from_header(&header, None).expect("the metadata is good");
+    let mut config = Config::from_header(&header, None).expect("the metadata is good");
+    config.dimensions.kv_cache = kv_cache;
     let mut backend = GpuBackend::new(device, config.dimensions.clone()).expect("the model is small enough");
     let (weights, mut loader) = Weights::allocate(&mut backend, &header, &config).expect("the tensors are good");
     for piece in gguf.chunks(piece_bytes) {
@@ -70,6 +85,11 @@ pub(crate) fn load_model(gguf: &[u8]) -> Model<GpuBackend> {
 
 /// A model from a good file, on this device.
 pub(crate) fn load_model_on(device: Device, gguf: &[u8]) -> Model<GpuBackend> {
-    let (config, backend, weights) = load_parts(device, gguf, gguf.len());
+    load_model_with(device, gguf, KvCacheFormat::F16)
+}
+
+/// The same with a KV cache of this format.
+pub(crate) fn load_model_with(device: Device, gguf: &[u8], kv_cache: KvCacheFormat) -> Model<GpuBackend> {
+    let (config, backend, weights) = load_parts_with(device, gguf, gguf.len(), kv_cache);
     Model::new(config, backend, weights).expect("there is room for the cache")
 }

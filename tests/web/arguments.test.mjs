@@ -32,6 +32,7 @@ describe("the options of Engine.load", () => {
       backend: "auto",
       tier: "core",
       contextLength: 2,
+      kvCache: "q8",
       cache: false,
     };
     checkLoadOptions({ ...options, onProgress: () => {}, signal });
@@ -56,6 +57,11 @@ describe("the options of Engine.load", () => {
     "an unknown tier",
     () => checkLoadOptions({ tier: "cuda" }),
     /tier: expected one of auto, core.*, got "cuda"/,
+  );
+  refuses(
+    "an unknown format of the KV cache",
+    () => checkLoadOptions({ kvCache: "q4" }),
+    /kvCache: expected one of f16, q8, got "q4"/,
   );
   refuses("a signal that is none", () => checkLoadOptions({ signal: {} }), /signal: expected an AbortSignal/);
 });

@@ -8,6 +8,7 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
     backend: "auto",
     tier: "auto",
     contextLength: 4096,
+    kvCache: "q8",
     cache: true,
     onProgress: ({ phase, loadedBytes, totalBytes, fromCache }) =>
       console.log(phase, loadedBytes / totalBytes, fromCache),

@@ -64,6 +64,7 @@ async function runPage() {
         backend: options.backend,
         tier: options.tier,
         contextLength: options.contextLength,
+        kvCache: options.kvCache,
         onProgress: (progress) => {
           isDownload ||= progress.phase === "download";
           loadingView.update(progress);

@@ -5,6 +5,7 @@
  * - `backend`: what computes: `auto` (default), `webgpu` or `cpu`
  * - `tier`: which features of the GPU to use: `auto` (default), `core`, `f16`, `packed` or `subgroups`
  * - `context`: tokens that prompt and answer share
+ * - `kv-cache`: how keys and values are kept: `f16` (default) or `q8`
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
  * - `system`: system prompt of every chat
  * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
@@ -15,6 +16,7 @@
  * @property {import("../qwisp.js").Backend} backend
  * @property {import("../qwisp.js").Tier} tier
  * @property {number | undefined} contextLength
+ * @property {import("../qwisp.js").KvCache} kvCache
  * @property {boolean} autoload
  * @property {string | null} system
  * @property {import("../qwisp.js").ChatOptions} generation
@@ -23,6 +25,8 @@ import { QwispError } from "../qwisp.js";
 
 const BACKENDS = /** @type {const} */ (["auto", "webgpu", "cpu"]);
 const TIERS = /** @type {const} */ (["auto", "core", "f16", "packed", "subgroups"]);
+
+const KV_CACHES = /** @type {const} */ (["f16", "q8"]);
 
 const GENERATION_OPTIONS = /** @type {const} */ ({
   temperature: "temperature",
@@ -54,6 +58,7 @@ export function readPageOptions(query) {
     backend: readBackend(parameters.get("backend") ?? "auto"),
     tier: readTier(parameters.get("tier") ?? "auto"),
     contextLength: readNumber(parameters, "context"),
+    kvCache: readKvCache(parameters.get("kv-cache") ?? "f16"),
     autoload: parameters.get("autoload") === "1",
     system: parameters.get("system"),
     generation,
@@ -95,6 +100,13 @@ function readTier(text) {
   const tier = TIERS.find((known) => known === text);
   if (tier) return tier;
   throw wrongParameter("tier", `one of ${TIERS.join(", ")}`, text);
+}
+
+/** @param {string} text */
+function readKvCache(text) {
+  const kvCache = KV_CACHES.find((known) => known === text);
+  if (kvCache) return kvCache;
+  throw wrongParameter("kv-cache", `one of ${KV_CACHES.join(", ")}`, text);
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What the page's address asks for, besides `model`, `backend`, `tier` and `context`, which are those of the chat page:
+ * What the page's address asks for, besides `model`, `backend`, `tier`, `context` and `kv-cache`, which are those of the chat page:
  *
  * - `prompts`: lengths of prompts in tokens, separated by commas
  * - `generate`: tokens of an answer

@@ -3,7 +3,17 @@ import { QwispError } from "./errors.js";
 import { expect, isObject, isUint32 } from "./expect.js";
 import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
-const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
+const LOAD_OPTIONS = [
+  "model",
+  "sha256",
+  "backend",
+  "tier",
+  "contextLength",
+  "kvCache",
+  "cache",
+  "onProgress",
+  "signal",
+];
 const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"];
 /** A batch has one signal, and its conversations have nothing of their own to call. */
 const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
@@ -11,6 +21,7 @@ const BATCH_OPTIONS = [...CONVERSATION_OPTIONS, "each", "onText", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
 const BACKENDS = ["auto", "webgpu", "cpu"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
+const KV_CACHES = ["f16", "q8"];
 const ROLES = ["system", "user", "assistant", "tool"];
 /** Every one of them crosses from the worker to the page, for every position. */
 const MAX_TOP_K = 1000;
@@ -20,7 +31,7 @@ const MAX_DEPTH = 64;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, backend, tier, cache, onProgress, signal } = options;
+  const { sha256, backend, tier, kvCache, cache, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
   expect(
     backend === undefined || BACKENDS.includes(backend),
@@ -29,6 +40,12 @@ export function checkLoadOptions(options) {
     backend,
   );
   expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
+  expect(
+    kvCache === undefined || KV_CACHES.includes(kvCache),
+    "Engine.load: kvCache",
+    `one of ${KV_CACHES.join(", ")}`,
+    kvCache,
+  );
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
   checkCallback("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);

@@ -76,6 +76,11 @@ export interface LoadOptions {
   tier?: Tier;
   /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
   contextLength?: number;
+  /**
+   * How keys and values of the conversation are kept. `q8` takes 53% of the memory of `f16`, so that a longer conversation
+   * fits and less is read for each token, and makes answers a little less exact. Default: `f16`.
+   */
+  kvCache?: KvCache;
   /** Whether to keep the file in IndexedDB for the next visit. Files and Blobs are never kept. Default: `true`. */
   cache?: boolean;
   /** Called while loading. */
@@ -86,6 +91,9 @@ export interface LoadOptions {
 
 /** What computes; see `LoadOptions`. */
 export type Backend = "auto" | "webgpu" | "cpu";
+
+/** How keys and values are kept; see `LoadOptions`. */
+export type KvCache = "f16" | "q8";
 
 /** Which features of the GPU to use; see `LoadOptions`. */
 export type Tier = "auto" | "core" | "f16" | "packed" | "subgroups";

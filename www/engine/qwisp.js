@@ -53,13 +53,15 @@ export class Engine {
   /** @param {import("./qwisp.d.ts").LoadOptions} options */
   static async load(options) {
     checkLoadOptions(options);
-    const { model, backend = "auto", tier = "auto", contextLength, cache = true, onProgress, signal } = options;
+    const { model, backend = "auto", tier = "auto", contextLength, kvCache = "f16", cache = true } = options;
+    const { onProgress, signal } = options;
     const source = await resolveModel(model, signal);
     const moduleOptions = {
       sha256: options.sha256 ?? source.sha256,
       backend,
       tier,
       contextLength,
+      kvCache,
       cache: cache && source.cacheable,
     };
 

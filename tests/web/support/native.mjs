@@ -29,10 +29,11 @@ export function answerNatively(modelPath, prompt, maxTokens) {
  * How likely the native engine finds tokens: an entry for each but the first.
  * @param {string} modelPath
  * @param {number[]} ids
+ * @param {import("../../../www/engine/qwisp.d.ts").KvCache} [kvCache]
  * @returns {Array<{ id: number, logprob: number }>}
  */
-export function scoreNatively(modelPath, ids) {
-  return JSON.parse(runExample("score", [modelPath, ...ids.map(String)]));
+export function scoreNatively(modelPath, ids, kvCache = "f16") {
+  return JSON.parse(runExample("score", [modelPath, "--kv-cache", kvCache, ...ids.map(String)]));
 }
 
 /**
@@ -41,15 +42,16 @@ export function scoreNatively(modelPath, ids) {
  * @param {string} modelPath
  * @param {string} text
  * @param {number} tolerance of a log-probability
+ * @param {import("../../../www/engine/qwisp.d.ts").KvCache} [kvCache]
  * @returns {Promise<number>} how many tokens the text has
  */
-export async function assertScoresAreNative(page, modelPath, text, tolerance) {
+export async function assertScoresAreNative(page, modelPath, text, tolerance, kvCache = "f16") {
   const { ids, scores } = await page.evaluate(async (text) => {
     const { engine } = /** @type {any} */ (globalThis);
     const ids = await engine.tokenize(text);
     return { ids: [...ids], scores: await engine.score(ids) };
   }, text);
-  const native = scoreNatively(modelPath, ids);
+  const native = scoreNatively(modelPath, ids, kvCache);
   assert.equal(scores.length, native.length);
   for (const [index, { id, logprob }] of native.entries()) {
     const got = scores[index];
