@@ -15,12 +15,16 @@ import { TaskChips } from "./task_chips.js";
  * @typedef {import("../qwisp.js").RankedModel} RankedModel
  */
 
+/** So many models are shown at first. */
+const SHORT_LIST = 3;
+
 /** Which model to load, and what that costs. Nothing is downloaded before its button is pressed. */
 export class ModelsView {
   #section = byId("start", HTMLElement);
   #title = byId("start-title", HTMLElement);
   #list = byId("model-choices", HTMLFieldSetElement);
   #button = byId("start-button", HTMLButtonElement);
+  #more = byId("more-models", HTMLButtonElement);
   #note = byId("start-note", HTMLElement);
   #storedActions = byId("stored-actions", HTMLElement);
   #exportButton = byId("export-model", HTMLButtonElement);
@@ -37,6 +41,8 @@ export class ModelsView {
   #tasks = new TaskChips(() => this.#arrange());
   #storage = new StorageView();
   #device;
+  /** Whether all models are listed, and not just those to begin with. */
+  #isExpanded = false;
 
   /**
    * @param {object} options
@@ -58,6 +64,11 @@ export class ModelsView {
     byId("start-form", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
       onStart(this.#selected());
+    });
+    this.#more.addEventListener("click", () => {
+      this.#isExpanded = true;
+      this.#shortenList();
+      this.#list.querySelectorAll("input")[SHORT_LIST].focus();
     });
     byId("remove-model", HTMLButtonElement).addEventListener("click", () => this.#remove());
     this.#exportButton.addEventListener("click", () => this.#export());
@@ -139,6 +150,16 @@ export class ModelsView {
     this.#button.disabled = false;
   }
 
+  /** A long list is for those who ask for it. What is on this device is always there, as is what is selected. */
+  #shortenList() {
+    const cards = [...this.#list.querySelectorAll("label")];
+    const isListed = (/** @type {number} */ place) =>
+      this.#isExpanded || place < SHORT_LIST || this.#storedOf(this.#shown[place]) !== undefined;
+    cards.forEach((card, place) => (card.hidden = !isListed(place) && !card.querySelector("input")?.checked));
+    this.#more.hidden = cards.every((card) => !card.hidden);
+    this.#more.textContent = translate("start.more", { count: cards.length });
+  }
+
   /** What to select for people who have chosen nothing. */
   #proposed() {
     const [first] = this.#shown;
@@ -175,6 +196,7 @@ export class ModelsView {
   #select(choice) {
     const input = this.#list.querySelectorAll("input")[this.#shown.indexOf(choice)];
     input.checked = true;
+    this.#shortenList();
     this.#describeSelected();
   }
 
