@@ -2,7 +2,8 @@ import { element } from "../dom.js";
 import { translate } from "../i18n.js";
 import { codeBlock, finishCodeBlock, growCodeBlock } from "./code_block.js";
 import { sanitizeText } from "./sanitize.js";
-import { escapeHtml, lexBlocks, tokensToHtml } from "./to_html.js";
+import { readBlocks } from "./read_blocks.js";
+import { escapeHtml, tokensToHtml } from "./to_html.js";
 import { typeset } from "./typeset.js";
 
 /**
@@ -12,7 +13,7 @@ import { typeset } from "./typeset.js";
  */
 
 /**
- * A block that still grows. `parts` are the sources of its items or rows, in the order in which they are shown.
+ * A block that still grows. `parts` are the sources of those of its items or rows that aren't finished.
  *
  * @typedef {{ type: string, raw: string, node: HTMLElement, parts: string[] }} OpenBlock
  */
@@ -33,8 +34,6 @@ export class MarkdownView {
   #rest = "";
   /** What has to be read before `#rest`: the head of a table whose first rows are finished. */
   #head = "";
-  /** Items or rows of the block that grows that are finished, and what holds them. @type {HTMLElement | null} */
-  #continued = null;
   /** @type {OpenBlock[]} */
   #open = [];
   /** @type {import("./to_html.js").Links} */
@@ -53,26 +52,18 @@ export class MarkdownView {
 
   /** Shows what was appended. @param {{ isWhole?: boolean }} [options] `isWhole`: nothing follows */
   render({ isWhole = false } = {}) {
-    const tokens = this.#read();
+    const source = this.#head + this.#rest;
+    const tokens = readBlocks(source, this.#links);
     const shown = tokens.filter(({ type }) => type !== "space" && type !== "def");
     shown.forEach((token, index) => this.#show(token, index));
     for (const { node } of this.#open.splice(shown.length)) node.remove();
 
     const finished = isWhole ? shown.length : countFinished(shown);
-    if (finished > 0) this.#finish(tokens, shown[finished], finished);
+    const next = shown.at(finished);
+    if (finished > 0) this.#finish(shown.length === finished ? tokens : tokens.slice(0, tokens.indexOf(shown[finished])));
+    for (const { node } of this.#open.splice(0, finished)) finishNode(node);
     if (isWhole) this.#rest = "";
-    else if (shown.length > finished) this.#finishParts(shown[finished]);
-  }
-
-  /** @returns {Token[]} */
-  #read() {
-    const source = this.#head + this.#rest;
-    try {
-      return lexBlocks(source, this.#links);
-    } catch {
-      // Nested too deeply to be read.
-      return [{ type: "plain", raw: source, text: source }];
-    }
+    else if (finished < shown.length && next) this.#finishParts(next);
   }
 
   /**
@@ -84,37 +75,30 @@ export class MarkdownView {
   #show(token, index) {
     const block = this.#open[index];
     const type = shownType(token);
-    if (block?.type === type && block.raw === token.raw) return;
-    if (block?.type === type && growBlock(block, token)) {
+    if (block?.type === type && (block.raw === token.raw || growBlock(block, token))) {
       block.raw = token.raw;
       return;
     }
-    const continued = index === 0 ? this.#continued : null;
-    const created = continued ? continueBlock(continued, token) : createBlock(type, token);
-    if (block && block.node !== created.node) block.node.replaceWith(created.node);
-    else if (!created.node.isConnected) this.#container.append(created.node);
+    const created = createBlock(type, token);
+    if (!block) this.#container.append(created.node);
+    // Finished items stay, whatever follows them.
+    else if (block.node.querySelector(".finished")) block.node.after(created.node);
+    else block.node.replaceWith(created.node);
     this.#open[index] = created;
-    if (index === 0 && !continued) this.#continued = null;
   }
 
-  /**
-   * @param {Token[]} tokens
-   * @param {Token | undefined} next the first that isn't finished
-   * @param {number} count
-   */
-  #finish(tokens, next, count) {
-    const before = next ? tokens.slice(0, tokens.indexOf(next)) : tokens;
-    const length = before.reduce((sum, { raw }) => sum + raw.length, 0);
+  /** Lets go of the text of these tokens. @param {Token[]} tokens */
+  #finish(tokens) {
+    const length = tokens.reduce((sum, { raw }) => sum + raw.length, 0);
     this.#rest = this.#rest.slice(length - this.#head.length);
     this.#head = "";
-    this.#continued = null;
-    for (const { node } of this.#open.splice(0, count)) finishNode(node);
   }
 
   /** Lets go of the first items or rows of a long list or table. @param {Token} token the first that is open */
   #finishParts(token) {
     const [block] = this.#open;
     if (block.parts.length <= MAX_OPEN_PARTS) return;
+    if (!this.#head) this.#rest = this.#rest.replace(/^(?:[ \t]*\n)+/, "");
     const count = block.parts.length - 2; // the last item may still become another one
     if (token.type === "list") {
       const items = /** @type {List} */ (token).items.slice(0, count);
@@ -126,8 +110,7 @@ export class MarkdownView {
       this.#rest = this.#rest.slice((this.#head ? 0 : head.length) + rows.length);
       this.#head = head;
     }
-    this.#continued = block.node;
-    for (const part of [...partsOf(block.node)].slice(0, count)) {
+    for (const part of unfinishedParts(block.node).slice(0, count)) {
       finishNode(part);
       part.classList.add("finished");
     }
@@ -163,18 +146,6 @@ function createBlock(type, token) {
 }
 
 /**
- * Shows what follows the finished items or rows.
- *
- * @param {HTMLElement} node
- * @param {Token} token
- */
-function continueBlock(node, token) {
-  const block = { type: shownType(token), raw: "", node, parts: [] };
-  growBlock(block, token);
-  return { ...block, raw: token.raw };
-}
-
-/**
  * Changes what differs, if the kind of block allows it.
  *
  * @param {OpenBlock} block
@@ -196,8 +167,7 @@ function growBlock(block, token) {
   const sources = partSources(token);
   const same = sources.findIndex((source, index) => source !== block.parts[index]);
   const from = same < 0 ? sources.length : same;
-  const shown = [...partsOf(node)].filter((part) => !part.classList.contains("finished"));
-  for (const part of shown.slice(from)) part.remove();
+  for (const part of unfinishedParts(node).slice(from)) part.remove();
   if (from < sources.length) holderOf(node).append(...partsOf(toNode(partOf(token, from))));
   block.parts = sources;
   return true;
@@ -220,6 +190,11 @@ function partOf(token, from) {
 /** The items or rows of a block's element. @param {HTMLElement} node */
 function partsOf(node) {
   return holderOf(node).children;
+}
+
+/** @param {HTMLElement} node */
+function unfinishedParts(node) {
+  return [...partsOf(node)].filter((part) => !part.classList.contains("finished"));
 }
 
 /** @param {HTMLElement} node */

@@ -1,6 +1,6 @@
 /**
  * Maths in Markdown, as language models write it: `$…$` and `\(…\)` in a line, `$$…$$` and `\[…\]` on their own. The
- * tokens have the type `math`, with the TeX in `text`.
+ * tokens have the types `math` and `mathBlock`, with the TeX in `text`; one that is `open` has begun, and its end is to come.
  */
 
 /** @typedef {import("../vendor/marked.js").TokenizerAndRendererExtension} Extension */
@@ -19,13 +19,16 @@ const INLINE =
 export const displayMath = {
   name: "displayMath",
   level: "block",
-  start: (source) => source.match(/(?:^|\n) {0,3}(?:\$\$|\\\[)/)?.index,
+  start(source) {
+    const index = source.search(/\n {0,3}(?:\$\$|\\\[)/);
+    return index < 0 ? undefined : index + 1;
+  },
   tokenizer(source) {
     const start = source.slice(0, MAX_TEX);
     const match = DISPLAY.exec(start);
-    if (match) return { type: "math", raw: match[0], text: (match[1] ?? match[2]).trim(), display: true, open: false };
+    if (match) return { type: "mathBlock", raw: match[0], text: (match[1] ?? match[2]).trim(), open: false };
     if (source.length > MAX_TEX || !OPEN_DISPLAY.test(start)) return undefined;
-    return { type: "math", raw: start, text: start, display: true, open: true };
+    return { type: "mathBlock", raw: start, text: start, open: true };
   },
 };
 
@@ -38,6 +41,6 @@ export const inlineMath = {
     const match = INLINE.exec(source.slice(0, MAX_TEX));
     if (!match) return undefined;
     const text = match[1] ?? match[2] ?? match[3] ?? match[4];
-    return { type: "math", raw: match[0], text: text.trim(), display: (match[1] ?? match[4]) !== undefined, open: false };
+    return { type: "math", raw: match[0], text: text.trim(), display: (match[1] ?? match[4]) !== undefined };
   },
 };

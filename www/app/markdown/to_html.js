@@ -6,7 +6,7 @@ import { Lexer, Marked, Parser } from "../vendor/marked.js";
 import { displayMath, inlineMath } from "./math_syntax.js";
 
 /**
- * @typedef {import("../vendor/marked.js").Token} Token
+ * @typedef {import("../vendor/marked.js").Tokens.Generic} Token
  * @typedef {import("../vendor/marked.js").Tokens.List} List
  * @typedef {import("../vendor/marked.js").Tokens.Table} Table
  * @typedef {Record<string, { href: string, title: string | null | undefined }>} Links where `[text][name]` leads
@@ -19,7 +19,12 @@ const FIRST_HEADING = 3;
 
 const marked = new Marked({ gfm: true, breaks: false });
 marked.use({
-  extensions: [displayMath, inlineMath, { name: "math", renderer: mathHtml }],
+  extensions: [
+    displayMath,
+    inlineMath,
+    { name: "math", renderer: ({ text, display }) => mathHtml(text, display) },
+    { name: "mathBlock", renderer: ({ text, open }) => `<p>${open ? escapeHtml(text) : mathHtml(text, true)}</p>` },
+  ],
   tokenizer: {
     html: () => undefined,
     tag(source) {
@@ -101,9 +106,10 @@ function safeAddress(href) {
   }
 }
 
-/** @param {import("../vendor/marked.js").Tokens.Generic} token */
-function mathHtml({ text, display, open }) {
-  if (open) return `<p>${escapeHtml(text)}</p>`;
-  const code = `<code class="math-${display ? "display" : "inline"}">${escapeHtml(text)}</code>`;
-  return code;
+/**
+ * @param {string} tex
+ * @param {boolean} display
+ */
+function mathHtml(tex, display) {
+  return `<code class="math-${display ? "display" : "inline"}">${escapeHtml(tex)}</code>`;
 }
