@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use super::WasmEngine;
 use super::any_engine::Choice;
 use super::convert::{from_js, to_js, to_js_error};
 use crate::backend::{ReadingRates, cpu, gpu};
@@ -31,10 +32,12 @@ struct Probe {
     checks: Vec<Check>,
 }
 
-/// What would compute by these `options`, `{ backend, tier }`, and how fast: `Probe` of `qwisp.d.ts`.
 #[wasm_bindgen]
-pub async fn probe(options: JsValue) -> std::result::Result<JsValue, JsValue> {
-    probe_inner(options).await.map_err(to_js_error)
+impl WasmEngine {
+    /// What would compute by these `options`, `{ backend, tier }`, and how fast: `Probe` of `qwisp.d.ts`.
+    pub async fn probe(options: JsValue) -> std::result::Result<JsValue, JsValue> {
+        probe_inner(options).await.map_err(to_js_error)
+    }
 }
 
 async fn probe_inner(options: JsValue) -> Result<JsValue> {
