@@ -5,6 +5,7 @@ mod any_engine;
 mod batch;
 mod convert;
 mod panic;
+mod probe;
 
 use std::ops::ControlFlow;
 
@@ -232,7 +233,7 @@ impl WasmEngine {
 impl WasmEngine {
     async fn load_inner(options: JsValue, on_progress: Function, signal: AbortSignal) -> Result<Self> {
         let options: Options = from_js("options", options)?;
-        match Choice::by(&options).await? {
+        match Choice::by(&options.backend, &options.tier, &mut Vec::new()).await? {
             Choice::Webgpu(device) => {
                 let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
                 let loaded = load_on(&device, &options, on_progress, signal).await?;

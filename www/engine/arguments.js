@@ -4,6 +4,9 @@ import { expect, isObject, isUint32 } from "./expect.js";
 import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
 const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
+const PROBE_OPTIONS = ["backend", "tier", "signal"];
+const RANK_OPTIONS = ["task", "probe", "memoryBytes"];
+const TASKS = ["chat", "code", "maths", "reasoning", "languages"];
 const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"];
 /** A batch has one signal, and its conversations have nothing of their own to call. */
 const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
@@ -20,18 +23,59 @@ const MAX_DEPTH = 64;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, backend, tier, cache, onProgress, signal } = options;
+  const { sha256, cache, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
-  expect(
-    backend === undefined || BACKENDS.includes(backend),
-    "Engine.load: backend",
-    `one of ${BACKENDS.join(", ")}`,
-    backend,
-  );
-  expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
+  checkDevice("Engine.load", options);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
   checkCallback("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);
+}
+
+/** @param {any} options */
+export function checkProbeOptions(options) {
+  checkOptionNames("Engine.probe", PROBE_OPTIONS, options);
+  checkDevice("Engine.probe", options);
+  checkSignal("Engine.probe", options.signal);
+}
+
+/**
+ * @param {any} models
+ * @param {any} options
+ */
+export function checkRankOptions(models, options) {
+  expect(Array.isArray(models), "rankModels: models", "an array of entries of models.json", models);
+  for (const [index, model] of models.entries()) {
+    expect(isObject(model), `rankModels: models[${index}]`, "an entry of models.json", model);
+  }
+  checkOptionNames("rankModels", RANK_OPTIONS, options);
+  const { task, probe, memoryBytes } = options;
+  expect(task === undefined || TASKS.includes(task), "rankModels: task", `one of ${TASKS.join(", ")}`, task);
+  expect(
+    probe === undefined || (isObject(probe) && probe.weightBytesPerSecond > 0),
+    "rankModels: probe",
+    "what Engine.probe resolved to",
+    probe,
+  );
+  expect(
+    memoryBytes === undefined || (typeof memoryBytes === "number" && memoryBytes > 0),
+    "rankModels: memoryBytes",
+    "a number above 0",
+    memoryBytes,
+  );
+}
+
+/**
+ * @param {string} method
+ * @param {any} options
+ */
+function checkDevice(method, { backend, tier }) {
+  expect(
+    backend === undefined || BACKENDS.includes(backend),
+    `${method}: backend`,
+    `one of ${BACKENDS.join(", ")}`,
+    backend,
+  );
+  expect(tier === undefined || TIERS.includes(tier), `${method}: tier`, `one of ${TIERS.join(", ")}`, tier);
 }
 
 /**

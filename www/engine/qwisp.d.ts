@@ -11,7 +11,8 @@
 /**
  * What went wrong, for code to switch on:
  *
- * - `no-webgpu`: no WebGPU here, or no usable adapter, where the backend `webgpu` was asked for.
+ * - `no-webgpu`: no WebGPU here, no usable adapter, or one that computes wrongly, where the backend `webgpu` was asked for. The
+ *   message then says which check of the self-test failed.
  * - `unsupported-model`: a sound GGUF whose architecture or tensor type the engine does not know.
  * - `bad-file`: not a GGUF, or a damaged or truncated one.
  * - `network`: a file could not be fetched, or the connection broke.
@@ -22,7 +23,7 @@
  * - `device-lost`: the GPU went away. The engine is dead; load it again.
  * - `context-full`: the messages do not fit in the context, or the device has no memory left for a longer conversation.
  *   The engine still works.
- * - `aborted`: `Engine.load` or `score` was stopped by its signal.
+ * - `aborted`: `Engine.load`, `Engine.probe` or `score` was stopped by its signal.
  * - `invalid-argument`: an argument was wrong. The engine still works.
  * - `unloaded`: the engine was unloaded before the call could be answered.
  * - `internal`: a fault of the engine. The engine is dead; load it again.
@@ -65,13 +66,18 @@ export interface LoadOptions {
   sha256?: string;
   /**
    * What computes: a GPU by `webgpu`, or the processor by `cpu`, in one thread. `auto` is `webgpu` where there is a GPU
-   * for it, or a `tier` is asked for, and `cpu` elsewhere: also where WebGPU has only a software adapter. Default: `auto`.
+   * for it, or a `tier` is asked for, and `cpu` elsewhere: also where WebGPU has only a software adapter, or a GPU that
+   * fails the self-test. Default: `auto`.
+   *
+   * The self-test comes before the download: a tiny model reads a prompt and writes an answer on the GPU, and what comes of it
+   * is compared with the same on the processor.
    */
   backend?: Backend;
   /**
    * Which features of the GPU the kernels may use: `core` is what every WebGPU has, `f16` adds 16-bit numbers, `packed`
    * products of packed 8-bit integers, `subgroups` sums across neighbouring threads. One that the GPU lacks is refused,
-   * as is any with the backend `cpu`. Default: `auto`, the best there is.
+   * as is any with the backend `cpu`, and one that fails the self-test. Default: `auto`, the best there is that computes
+   * rightly.
    */
   tier?: Tier;
   /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
@@ -83,6 +89,89 @@ export interface LoadOptions {
   /** Stops the load, which then rejects with `aborted` at once and leaves nothing of an incomplete file stored. */
   signal?: AbortSignal;
 }
+
+/** What to look at, as in `LoadOptions`. */
+export interface ProbeOptions {
+  backend?: Backend;
+  tier?: Tier;
+  /** Stops it; it then rejects with `aborted`. */
+  signal?: AbortSignal;
+}
+
+/** What would compute on this device, whether it computes rightly, and how fast it reads weights. Plain data. */
+export interface Probe {
+  backend: "webgpu" | "cpu";
+  /** As in `EngineInfo`. */
+  adapter: string;
+  /** As in `EngineInfo`. */
+  tier: string;
+  /** Whether the processor computes: with the backend `cpu`, or in the place of a GPU. */
+  isSoftware: boolean;
+  /**
+   * Bytes of weights that the product of decoding reads in a second, counted as they are in the file, in the type Q4_K,
+   * which most weights of a Q4_K_M file have.
+   */
+  weightBytesPerSecond: number;
+  /** The same by the types of weights, by which they are decoded: Q4_K, Q5_0, Q6_K and Q8_0. */
+  bytesPerSecondByType: Record<string, number>;
+  /** What starting a kernel takes besides, when it waits for the one before; 0 on the backend `cpu`. */
+  secondsPerDispatch: number;
+  /** The self-tests of the GPU, in their order; none where there is no GPU to test. */
+  checks: {
+    /** The tier that was tested. */
+    tier: string;
+    passed: boolean;
+    /** What was wrong: the check, what was got and what was expected. Empty if it passed. */
+    detail: string;
+  }[];
+}
+
+/** What a model is to be used for. */
+export type Task = "chat" | "code" | "maths" | "reasoning" | "languages";
+
+/** How a model suits a task and a device. */
+export interface RankedModel {
+  model: CatalogueModel;
+  /**
+   * How fast it should write here, at the beginning of a conversation; null without a probe. A model that thinks writes its
+   * thoughts first.
+   */
+  tokensPerSecond: number | null;
+  /**
+   * Whether weights, keys and values of 4096 tokens, and the module should find room: in half of `memoryBytes`. Null without
+   * it.
+   */
+  fits: boolean | null;
+  /** Whether it is the one to take: the first in the list, if that does the task and fits. */
+  recommended: boolean;
+  /**
+   * Why it stands where it does: `best` and `good` do the task, fit, and are fast enough as far as is known; `slow` does it at
+   * less than 5 tokens a second; `memory` would probably find no room; `other-task` was made for something else.
+   */
+  reason: "best" | "good" | "slow" | "memory" | "other-task";
+}
+
+/**
+ * Sorts models by what they are worth for a task on a device, best first. Pure and synchronous: `models` are those of
+ * `models.json`.
+ *
+ * Models that do the task come before others, those that fit before those that do not, those that write at least 5 tokens a
+ * second before slower ones. Among equals the better grade in `CatalogueModel.tasks` decides, and then the order of the
+ * catalogue; among slow ones the speed.
+ */
+export function rankModels(
+  models: CatalogueModel[],
+  options?: {
+    /** Default: `chat`. */
+    task?: Task;
+    probe?: Probe;
+    /**
+     * The device's memory, of which half is counted on. Browsers tell little of it: `navigator.deviceMemory` times 2 ** 30 is
+     * rounded, has an upper limit, and is not there everywhere; leave it out then.
+     */
+    memoryBytes?: number;
+  },
+): RankedModel[];
 
 /** What computes; see `LoadOptions`. */
 export type Backend = "auto" | "webgpu" | "cpu";
@@ -397,6 +486,17 @@ export class Engine {
   /** Loads a model and rejects with a `QwispError` if that fails, leaving nothing running. */
   static load(options: LoadOptions): Promise<Engine>;
 
+  /**
+   * Finds out what would compute here by these options, whether it does so rightly, and how fast it reads weights. Nothing
+   * is downloaded but the module itself. It runs in a worker of its own, which ends with it, and takes a second or two on a GPU
+   * with 130 MB of its memory, longer in Firefox and on a software adapter; the backend `cpu` takes a second. Whatever else
+   * the device does at that time makes the rates lower.
+   *
+   * Rejects as `load` does: with `no-webgpu` where the backend `webgpu` or a tier was asked for and the GPU is not there or
+   * fails the self-test. With `auto`, the failed tests are in `checks`, and `backend` is `cpu`.
+   */
+  static probe(options?: ProbeOptions): Promise<Probe>;
+
   readonly info: EngineInfo;
 
   /** Answers the last message. Tokens shared with the previous chat are not computed again. */
@@ -474,6 +574,22 @@ export interface CatalogueModel {
   contextLength?: number;
   /** SPDX identifier. */
   license?: string;
+  /** Address of its model card: what its makers say of it. */
+  card?: string;
+  /**
+   * What it is good for, after its model card: 3 is made for it or the best here at it; 2 has it among its strengths, or is the
+   * smaller one of those made for it; 1 can do it. What is left out it was not made for.
+   */
+  tasks?: Partial<Record<Task, 1 | 2 | 3>>;
+  /**
+   * Bytes of weights that computing one token reads, by their type, as they are in the file: the matrices of all layers, the
+   * norms, and the head. An embedding that is not the head as well is looked up in single rows, and does not count.
+   */
+  weightBytesPerToken?: Record<string, number>;
+  /** How many layers it has: a token takes 5 dispatches of each, and 4 more. */
+  layers?: number;
+  /** Keys and values of a token of the conversation, in f16. */
+  kvCacheBytesPerToken?: number;
   /** The model makers' recommendation, to be passed to `chat`. Default: the engine's own defaults suit the model. */
   sampling?: Pick<ChatOptions, "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty" | "presencePenalty">;
 }

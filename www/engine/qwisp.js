@@ -10,6 +10,7 @@ import {
   checkBoolean,
   checkChat,
   checkLoadOptions,
+  checkProbeOptions,
   checkScoreOptions,
   checkText,
   plainJson,
@@ -20,12 +21,14 @@ import {
 import { FATAL_KINDS, QwispError, errorFromPlain } from "./engine/errors.js";
 import { loadModel } from "./engine/load_model.js";
 import { resolveModel } from "./engine/model_source.js";
+import { probeDevice } from "./engine/probe_device.js";
+import { rankModels } from "./engine/rank_models.js";
 import { Reply } from "./engine/reply.js";
 import { settleWithin } from "./engine/settle_within.js";
 import { startWorker } from "./engine/start_worker.js";
 import { WorkerClient } from "./engine/worker_client.js";
 
-export { FATAL_KINDS, QwispError };
+export { FATAL_KINDS, QwispError, rankModels };
 
 /** How long `unload` waits for the module to free what it holds before it ends the worker regardless. */
 const UNLOAD_PATIENCE_MS = 2000;
@@ -69,6 +72,12 @@ export class Engine {
     } finally {
       source.release();
     }
+  }
+
+  /** @param {import("./qwisp.d.ts").ProbeOptions} [options] */
+  static async probe(options = {}) {
+    checkProbeOptions(options);
+    return await probeDevice(options);
   }
 
   get info() {

@@ -22,11 +22,13 @@ let engine = null;
 /** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
 const methods = {
   async load([options], { report, signal }) {
-    const mayUseGpu = options.backend !== "cpu";
-    if (mayUseGpu && (options.tier === "auto" || options.tier === "subgroups")) requestSubgroups();
-    const { WasmEngine } = await startModule(reportStopped);
+    const { WasmEngine } = await startFor(options);
     engine = await WasmEngine.load(options, report, signal);
     return engine.info();
+  },
+  async probe([options]) {
+    const { WasmEngine } = await startFor(options);
+    return await WasmEngine.probe(options);
   },
   chat: ([messages, options], { report, signal }) =>
     engine.chat(messages, options, report, (/** @type {any} */ contextSlide) => report({ contextSlide }), signal),
@@ -44,6 +46,16 @@ const methods = {
   measureBandwidth: () => engine.measure_bandwidth(),
   unload: () => engine.free(),
 };
+
+/**
+ * Starts the module, prepared for what is to compute.
+ *
+ * @param {{ backend: string, tier: string }} options
+ */
+function startFor({ backend, tier }) {
+  if (backend !== "cpu" && (tier === "auto" || tier === "subgroups")) requestSubgroups();
+  return startModule(reportStopped);
+}
 
 /**
  * Tells the page that the module is dead, so that it does not wait for answers that cannot come.
