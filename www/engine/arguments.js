@@ -11,6 +11,7 @@ const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"
 /** A batch has one signal, and its conversations have nothing of their own to call. */
 const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
 const BATCH_OPTIONS = [...CONVERSATION_OPTIONS, "each", "onText", "signal"];
+const IMPORT_OPTIONS = ["address", "sha256", "onProgress", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
 const BACKENDS = ["auto", "webgpu", "cpu"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
@@ -153,6 +154,35 @@ export function checkScoreOptions(options) {
     topK,
   );
   checkSignal("score", signal);
+}
+
+/**
+ * @param {string} what
+ * @param {any} address
+ */
+export function checkStoredAddress(what, address) {
+  const isAddress = (typeof address === "string" && address !== "") || address instanceof URL;
+  expect(isAddress && URL.canParse(address, "https://example.org/"), what, "an address of a model", address);
+}
+
+/**
+ * @param {any} file
+ * @param {any} options
+ */
+export function checkImport(file, options) {
+  const method = "storedModels.importFile";
+  expect(file instanceof Blob, `${method}: file`, "a File or a Blob", file);
+  checkOptionNames(method, IMPORT_OPTIONS, options);
+  const { address, sha256, onProgress, signal } = options;
+  expect(
+    address !== undefined || file instanceof File,
+    `${method}: address`,
+    "one for a Blob, which has no name",
+    address,
+  );
+  expect(sha256 === undefined || isSha256(sha256), `${method}: sha256`, "64 hexadecimal digits", sha256);
+  checkCallback(`${method}: onProgress`, onProgress);
+  checkSignal(method, signal);
 }
 
 /**

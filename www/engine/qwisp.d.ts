@@ -17,7 +17,8 @@
  * - `bad-file`: not a GGUF, or a damaged or truncated one.
  * - `network`: a file could not be fetched, or the connection broke.
  * - `integrity`: the file does not have the expected SHA-256.
- * - `quota`: the browser's storage is full.
+ * - `quota`: the browser's storage has no room, or refuses to keep anything. Only `storedModels` fails with it: a model that
+ *   can't be kept is loaded all the same.
  * - `out-of-memory`: the model or its KV cache does not fit in memory. The engine is dead; load it again, perhaps with a
  *   shorter context or a smaller model.
  * - `device-lost`: the GPU went away. The engine is dead; load it again.
@@ -82,7 +83,11 @@ export interface LoadOptions {
   tier?: Tier;
   /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
   contextLength?: number;
-  /** Whether to keep the file in IndexedDB for the next visit. Files and Blobs are never kept. Default: `true`. */
+  /**
+   * Whether to keep the file in IndexedDB for the next visit. A `File` that was kept is loaded again by its address in
+   * `storedModels.list()`, or by the same `File`. A `Blob` can't be kept so: it has no name. Default: `true` for an address,
+   * `false` for a `File` or `Blob`.
+   */
   cache?: boolean;
   /** Called while loading. */
   onProgress?: (progress: LoadProgress) => void;
@@ -548,6 +553,95 @@ export class Engine {
 
   /** Stops what is under way, frees the model and ends the worker. May be called more than once. */
   unload(): Promise<void>;
+}
+
+/** What is kept on this device, for this origin. */
+export const storedModels: StoredModels;
+
+/**
+ * Where the browser refuses to store anything, nothing is listed, and the other methods reject with `quota`.
+ *
+ * A download that nobody went on with for 30 days is removed by the next load that downloads. Complete models stay until they
+ * are removed here or the browser clears them.
+ */
+export interface StoredModels {
+  /** Complete models and parts of interrupted downloads, the one that was used last first. */
+  list(): Promise<StoredModel[]>;
+
+  /** Removes a model, or a part of one. An engine that has loaded it goes on working. What isn't there is no failure. */
+  remove(address: string | URL): Promise<void>;
+
+  /** Removes everything. */
+  clear(): Promise<void>;
+
+  /**
+   * A complete model as the file that it was, every record of it verified; one that isn't what it was when it was stored is
+   * `integrity`. Its bytes are the browser's affair, outside of JavaScript's memory.
+   */
+  exportFile(address: string | URL): Promise<File>;
+
+  /**
+   * Keeps a GGUF file of this device as a complete model, to be loaded by the address of the result. It is read twice: nothing
+   * is written before all of it was read and has the right hash. Then it takes the place of what its address had before.
+   * Rejects with `bad-file`, `integrity`, `quota` or `aborted`, and leaves no part of a new file then.
+   */
+  importFile(file: Blob, options?: ImportOptions): Promise<StoredModel>;
+
+  /** How much of its storage this origin uses, models and all else, in the browser's figures. */
+  usage(): Promise<StorageUsage>;
+
+  /**
+   * Asks the browser not to clear this origin's storage when space runs short; resolves to whether it agrees. Firefox asks the
+   * person; others decide by themselves.
+   */
+  askToKeep(): Promise<boolean>;
+}
+
+/** A file of which something is stored. Times are in milliseconds since 1970. */
+export interface StoredModel {
+  /** What `Engine.load` takes as `model`. The first one of the catalogue entry's; one that begins with `file:` is an import's. */
+  address: string;
+  /** The name of the file. */
+  name: string;
+  totalBytes: number;
+  /** How many of them are stored. */
+  storedBytes: number;
+  /** Whether all of them are, and were verified. */
+  isComplete: boolean;
+  /** Of the whole file, in hexadecimal: computed if it is complete, before that promised or unknown. */
+  sha256: string | null;
+  /** When the first bytes were stored. */
+  storedAt: number;
+  /** When it was last loaded or written to. */
+  lastUsedAt: number;
+}
+
+export interface ImportOptions {
+  /**
+   * Under which to keep the file: where it could be downloaded, say, so that `Engine.load` of that address finds it. Default:
+   * a `file:` address made of name, size and date; a `Blob` has no default.
+   */
+  address?: string | URL;
+  /** SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: no check. */
+  sha256?: string;
+  /** Called for each record of 4 MiB. */
+  onProgress?: (progress: ImportProgress) => void;
+  /** Stops the import, which then rejects with `aborted`. */
+  signal?: AbortSignal;
+}
+
+export interface ImportProgress {
+  /** `verify` reads the file, `store` writes it. */
+  phase: "verify" | "store";
+  loadedBytes: number;
+  totalBytes: number;
+}
+
+export interface StorageUsage {
+  usedBytes: number;
+  quotaBytes: number;
+  /** Whether the browser has promised not to clear it when space runs short. */
+  isPersistent: boolean;
 }
 
 /** `models.json`: the models that `Engine.load` knows by id, the preferred one first. */

@@ -26,9 +26,10 @@ import { rankModels } from "./engine/rank_models.js";
 import { Reply } from "./engine/reply.js";
 import { settleWithin } from "./engine/settle_within.js";
 import { startWorker } from "./engine/start_worker.js";
+import { storedModels } from "./engine/stored_models.js";
 import { WorkerClient } from "./engine/worker_client.js";
 
-export { FATAL_KINDS, QwispError, rankModels };
+export { FATAL_KINDS, QwispError, rankModels, storedModels };
 
 /** How long `unload` waits for the module to free what it holds before it ends the worker regardless. */
 const UNLOAD_PATIENCE_MS = 2000;

@@ -3,6 +3,8 @@
  * and in order. Only an abort message overtakes.
  */
 import { errorToPlain } from "./errors.js";
+import { exportFile } from "./export_file.js";
+import { importFile } from "./import_file.js";
 import { requestSubgroups } from "./request_subgroups.js";
 import { startModule } from "./start_module.js";
 
@@ -45,6 +47,9 @@ const methods = {
   counters: () => engine.counters(),
   measureBandwidth: () => engine.measure_bandwidth(),
   unload: () => engine.free(),
+  exportFile: ([address]) => exportFile(address, () => startModule(reportStopped)),
+  importFile: ([file, options], context) =>
+    importFile(file, options, { ...context, startModule: () => startModule(reportStopped) }),
 };
 
 /**
