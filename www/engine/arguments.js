@@ -3,7 +3,17 @@ import { QwispError } from "./errors.js";
 import { expect, isObject, isUint32 } from "./expect.js";
 import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
-const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
+const LOAD_OPTIONS = [
+  "model",
+  "sha256",
+  "backend",
+  "tier",
+  "contextLength",
+  "cache",
+  "patienceMs",
+  "onProgress",
+  "signal",
+];
 const PROBE_OPTIONS = ["backend", "tier", "signal"];
 const RANK_OPTIONS = ["task", "probe", "memoryBytes"];
 const TASKS = ["chat", "code", "maths", "reasoning", "languages"];
@@ -24,10 +34,16 @@ const MAX_DEPTH = 64;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, cache, onProgress, signal } = options;
+  const { sha256, cache, patienceMs, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
   checkDevice("Engine.load", options);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
+  expect(
+    patienceMs === undefined || (Number.isFinite(patienceMs) && patienceMs >= 0),
+    "Engine.load: patienceMs",
+    "a number from 0",
+    patienceMs,
+  );
   checkCallback("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);
 }
