@@ -23,7 +23,8 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
   const path = url.pathname.slice(scope.pathname.length).replace(/^index\.html$/, "");
-  if (Object.hasOwn(BUILD.files, path)) event.respondWith(path === "models.json" ? newest(request) : kept(request, path));
+  if (Object.hasOwn(BUILD.files, path))
+    event.respondWith(path === "models.json" ? newest(request) : kept(request, path));
 });
 
 async function install() {

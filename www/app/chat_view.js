@@ -19,6 +19,7 @@ export class ChatView {
   #composer = new Composer({ onSend: (text) => this.#ask(text), onStop: () => this.#stop?.abort() });
   #onRestart;
   #onAnswer;
+  #onFailure;
   #system;
   /** @type {Engine | null} */
   #engine = null;
@@ -34,12 +35,14 @@ export class ChatView {
    * @param {object} options
    * @param {string | null} options.system System prompt of every chat.
    * @param {() => void} options.onRestart Has to load the engine again.
-   * @param {(result: ChatResult) => void} options.onAnswer
+   * @param {(result: ChatResult, measured: { firstTokenMs: number | null }) => void} options.onAnswer
+   * @param {(error: unknown) => void} options.onFailure
    */
-  constructor({ system, onRestart, onAnswer }) {
+  constructor({ system, onRestart, onAnswer, onFailure }) {
     this.#system = system;
     this.#onRestart = onRestart;
     this.#onAnswer = onAnswer;
+    this.#onFailure = onFailure;
     this.#conversation = new Conversation(system);
     this.#newChat.addEventListener("click", () => this.#startOver());
     this.#startOver();
@@ -57,6 +60,13 @@ export class ChatView {
     this.#section.hidden = false;
     this.#newChat.hidden = false;
     this.#composer.focus();
+  }
+
+  /** @param {{ system: string | null, generation: ChatOptions }} options From the next question on. */
+  useOptions({ system, generation }) {
+    this.#generation = generation;
+    this.#system = system;
+    if (this.#log.isEmpty) this.#conversation = new Conversation(system);
   }
 
   /**
@@ -92,13 +102,17 @@ export class ChatView {
     this.#stop = stop;
     this.#composer.setBusy(true);
     this.#status.textContent = "Reading…";
+    const asked = performance.now();
+    /** @type {number | null} */
+    let firstTokenMs = null;
     try {
       const options = { ...this.#generation, signal: stop.signal };
       const result = await conversation.ask(/** @type {Engine} */ (this.#engine), text, options, ({ text: piece }) => {
+        firstTokenMs ??= performance.now() - asked;
         if (piece) answer.append(piece);
         this.#status.textContent = piece ? "Writing…" : "Thinking…";
       });
-      this.#onAnswer(result);
+      this.#onAnswer(result, { firstTokenMs });
       if (conversation !== this.#conversation) return; // another chat has begun
       if (result.text) {
         answer.finish(result);
@@ -111,6 +125,7 @@ export class ChatView {
     } catch (error) {
       answer.remove();
       this.#status.textContent = "";
+      this.#onFailure(error);
       this.#showFailure(error, text, question);
     } finally {
       this.#log.endAnswer();

@@ -15,6 +15,10 @@ export class LogView {
   #empty = byId("empty-chat", HTMLElement);
   #follow = new FollowNewest(this.#log, byId("to-newest", HTMLButtonElement));
 
+  get isEmpty() {
+    return this.#log.childElementCount === 0;
+  }
+
   clear() {
     this.#log.replaceChildren();
     this.#empty.hidden = false;
