@@ -2,8 +2,7 @@
  * Conversations as files. JSON holds everything, all versions included. Markdown holds the version that is shown, for people
  * to read; marks in comments, which occur nowhere else in the file, say where a turn begins, so that it can be read back.
  */
-import { makeId } from "./conversation_tree.js";
-import { ConversationTree } from "./conversation_tree.js";
+import { ConversationTree, makeId } from "./conversation_tree.js";
 import { titleOf } from "./title.js";
 
 /**
@@ -52,6 +51,28 @@ export function readConversations(text) {
   throw new Error("expected a file that Qwisp exported, JSON or Markdown");
 }
 
+/**
+ * The same conversation with ids of its own, so that it replaces nothing.
+ *
+ * @param {StoredConversation} conversation
+ * @param {string} id of the conversation
+ * @returns {StoredConversation}
+ */
+export function withNewIds({ summary, messages }, id) {
+  const ids = new Map(messages.map((message) => [message.id, makeId()]));
+  /** @param {string | null} old */
+  const newId = (old) => (old === null ? null : (ids.get(old) ?? null));
+  return {
+    summary: { ...summary, id, leafId: newId(summary.leafId) },
+    messages: messages.map((message) => ({
+      ...message,
+      id: /** @type {string} */ (newId(message.id)),
+      conversationId: id,
+      parentId: newId(message.parentId),
+    })),
+  };
+}
+
 /** @param {string} text @returns {StoredConversation[]} */
 function fromJson(text) {
   const file = JSON.parse(text);
@@ -73,15 +94,18 @@ function readConversation(entry, where) {
   const messages = expectArray(entry.messages, `${where}.messages`).map((message, index) =>
     readMessage(message, id, `${where}.messages[${index}]`),
   );
+  const tree = new ConversationTree(messages);
   const byId = new Map(messages.map((message) => [message.id, message]));
   if (byId.size !== messages.length) throw new Error(`${where}.messages: expected ids that occur once`);
   for (const { id: ownId, parentId, role } of messages) {
     const expected = role === "user" ? "assistant" : "user";
     const parent = parentId === null ? null : byId.get(parentId);
     if (parentId === null ? role !== "user" : parent?.role !== expected) {
-      throw new Error(`${where}.messages: expected that ${role} "${ownId}" follows ${expected === "user" ? "a question" : "an answer"}`);
+      throw new Error(
+        `${where}.messages: expected that ${role} "${ownId}" follows ${expected === "user" ? "a question" : "an answer"}`,
+      );
     }
-    if (new ConversationTree(messages).pathTo(ownId)[0]?.parentId !== null) {
+    if (tree.pathTo(ownId)[0]?.parentId !== null) {
       throw new Error(`${where}.messages: expected no circle at "${ownId}"`);
     }
   }
@@ -174,6 +198,7 @@ function expectString(value, where) {
 
 /** @param {unknown} value @param {string} where */
 function expectTime(value, where) {
-  if (typeof value !== "number" || !Number.isFinite(value)) throw new Error(`${where}: expected a time in ms, got ${value}`);
+  if (typeof value !== "number" || !Number.isFinite(value))
+    throw new Error(`${where}: expected a time in ms, got ${value}`);
   return value;
 }

@@ -62,7 +62,7 @@ export class ConversationTree {
     /** @type {StoredMessage[]} */
     const path = [];
     const seen = new Set();
-    for (let next = id; next !== null && !seen.has(next); ) {
+    for (let next = id; next !== null && !seen.has(next);) {
       const message = this.#messages.get(next);
       if (!message) break;
       seen.add(next);

@@ -23,7 +23,9 @@ export async function searchConversations(store, summaries, text, signal) {
     const messages = await store.messagesOf(group.map(({ id }) => id));
     if (signal.aborted) return [];
     for (const summary of group) {
-      const texts = messages.filter(({ conversationId }) => conversationId === summary.id).map((message) => message.text);
+      const texts = messages
+        .filter(({ conversationId }) => conversationId === summary.id)
+        .map((message) => message.text);
       const all = fold([summary.title, ...texts].join("\n"));
       if (words.every((word) => all.includes(word))) found.push(summary);
     }
@@ -33,5 +35,8 @@ export async function searchConversations(store, summaries, text, signal) {
 
 /** Case and accents make no difference. @param {string} text */
 function fold(text) {
-  return text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
+  return text
+    .normalize("NFKD")
+    .replace(/\p{Mn}/gu, "")
+    .toLowerCase();
 }

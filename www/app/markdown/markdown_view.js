@@ -60,7 +60,8 @@ export class MarkdownView {
 
     const finished = isWhole ? shown.length : countFinished(shown);
     const next = shown.at(finished);
-    if (finished > 0) this.#finish(shown.length === finished ? tokens : tokens.slice(0, tokens.indexOf(shown[finished])));
+    if (finished > 0)
+      this.#finish(shown.length === finished ? tokens : tokens.slice(0, tokens.indexOf(shown[finished])));
     for (const { node } of this.#open.splice(0, finished)) finishNode(node);
     if (isWhole) this.#rest = "";
     else if (finished < shown.length && next) this.#finishParts(next);
@@ -177,7 +178,8 @@ function growBlock(block, token) {
 function partSources(token) {
   // A list with a blank line between its items has paragraphs in all of them.
   if (token.type === "list") return token.items.map((/** @type {any} */ item) => `${item.loose} ${item.raw}`);
-  if (token.type === "table") return token.rows.map((/** @type {any[]} */ row) => row.map(({ text }) => text).join("\n"));
+  if (token.type === "table")
+    return token.rows.map((/** @type {any[]} */ row) => row.map(({ text }) => text).join("\n"));
   return [];
 }
 
@@ -216,7 +218,12 @@ function toNode(token) {
   for (const code of fragment.querySelectorAll("code[class^=math]")) typeset(/** @type {HTMLElement} */ (code));
   for (const table of fragment.querySelectorAll("table")) {
     // What scrolls must be reachable with the keyboard.
-    const holder = element("div", { className: "table", role: "group", tabIndex: 0, ariaLabel: translate("table.title") });
+    const holder = element("div", {
+      className: "table",
+      role: "group",
+      tabIndex: 0,
+      ariaLabel: translate("table.title"),
+    });
     table.before(holder);
     holder.append(table);
     if (!table.tBodies.length) table.append(element("tbody"));

@@ -14,8 +14,12 @@ const MATH_TAGS = [
   ..."mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none".split(" "),
 ];
 const MATH_ATTRIBUTES = [
-  ..."accent accentunder columnalign columnlines columnspan depth dir display displaystyle fence form height".split(" "),
-  ..."largeop linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspan rspace".split(" "),
+  ..."accent accentunder columnalign columnlines columnspan depth dir display displaystyle fence form height".split(
+    " ",
+  ),
+  ..."largeop linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspan rspace".split(
+    " ",
+  ),
   ..."scriptlevel separator stretchy symmetric voffset width".split(" "),
 ];
 
