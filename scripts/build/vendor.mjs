@@ -18,7 +18,8 @@ const FILES = [
   {
     name: "dompurify.js",
     from: "dompurify/dist/purify.min.js",
-    wrap: (code) => `const module = { exports: {} };\nconst exports = module.exports;\n${code}\nexport default module.exports;\n`,
+    wrap: (code) =>
+      `const module = { exports: {} };\nconst exports = module.exports;\n${code}\nexport default module.exports;\n`,
   },
   { name: "temml.js", from: "temml/dist/temml.min.js", wrap: (code) => `${code}\nexport default temml;\n` },
   { name: "idb.js", from: "idb/build/index.js" },
@@ -35,11 +36,11 @@ const LICENCES = ["marked", "dompurify", "temml", "idb", HIGHLIGHT];
 export function copyVendor(staging) {
   const folder = join(staging, "app/vendor");
   rmSync(folder, { recursive: true, force: true }); // what the types say of them is for us alone
-  for (const { name, from, wrap = (code) => code } of FILES) {
+  for (const { name, from, wrap } of FILES) {
     const code = readFileSync(join("node_modules", from), "utf8").replace(/\n\/\/# sourceMappingURL=.*\s*$/, "\n");
     const target = join(folder, name);
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, wrap(code));
+    writeFileSync(target, wrap ? wrap(code) : code);
   }
   for (const library of LICENCES) {
     const name = library.replace(/^@|\/.*$/g, "");

@@ -12,6 +12,7 @@ import { LoadingView } from "./loading_view.js";
 import { choiceOfFile, choiceOfStored, listModelChoices } from "./model_choices.js";
 import { ModelsView } from "./models_view.js";
 import { readPageOptions } from "./page_options.js";
+import { PrivacyView } from "./privacy_view.js";
 import { chatOptions } from "./settings.js";
 import { SettingsView } from "./settings_view.js";
 import { paintBrowser } from "./theme_choice.js";
@@ -52,6 +53,7 @@ async function runPage() {
     onAnswer: (result, measured) => healthView.update(result, measured),
     onFailure: (error) => healthView.fail(error),
   });
+  const privacyView = new PrivacyView();
   const backToChat = byId("back-to-chat", HTMLButtonElement);
   const views = [modelsView, loadingView, failureView, chatView, healthView];
   const hideAll = () => views.forEach((view) => view.hide());
@@ -122,6 +124,7 @@ async function runPage() {
       const { stored } = engine.info;
       // Only then: whoever said no isn't asked at every visit. The answer makes no difference to what follows.
       if (isDownload && stored) void askToKeep();
+      privacyView.setModel({ address: choice.address, isDownload });
       applySettings();
       showChat();
       if (choice.address !== null && !stored) chatView.note(translate("chat.notStored"));

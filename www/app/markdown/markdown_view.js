@@ -36,6 +36,8 @@ export class MarkdownView {
   #head = "";
   /** @type {OpenBlock[]} */
   #open = [];
+  /** Depths of the headings that the next one may be below. @type {number[]} */
+  #headings = [];
   /** @type {import("./to_html.js").Links} */
   #links = {};
 
@@ -55,15 +57,16 @@ export class MarkdownView {
     const source = this.#head + this.#rest;
     const tokens = readBlocks(source, this.#links);
     const shown = tokens.filter(({ type }) => type !== "space" && type !== "def");
-    shown.forEach((token, index) => this.#show(token, index));
+    const finished = isWhole ? shown.length : countFinished(shown);
+    this.#placeHeadings(shown, finished).forEach((token, index) => this.#show(token, index));
     for (const { node } of this.#open.splice(shown.length)) node.remove();
 
-    const finished = isWhole ? shown.length : countFinished(shown);
     const next = shown.at(finished);
-    if (finished > 0) this.#finish(shown.length === finished ? tokens : tokens.slice(0, tokens.indexOf(shown[finished])));
+    const isAll = finished === shown.length;
+    if (finished > 0) this.#finish(isAll ? tokens : tokens.slice(0, tokens.indexOf(shown[finished])));
     for (const { node } of this.#open.splice(0, finished)) finishNode(node);
     if (isWhole) this.#rest = "";
-    else if (finished < shown.length && next) this.#finishParts(next);
+    else if (!isAll && next) this.#finishParts(next);
   }
 
   /**
@@ -85,6 +88,23 @@ export class MarkdownView {
     else if (block.node.querySelector(".finished")) block.node.after(created.node);
     else block.node.replaceWith(created.node);
     this.#open[index] = created;
+  }
+
+  /**
+   * Gives headings the level below the one that they belong to, whatever their author's first level was: readers of outlines
+   * must not miss any.
+   *
+   * @param {Token[]} tokens
+   * @param {number} finished how many of them are
+   */
+  #placeHeadings(tokens, finished) {
+    let above = this.#headings;
+    return tokens.map((token, index) => {
+      if (token.type !== "heading") return token;
+      above = [...above.filter((depth) => depth < token.depth), token.depth];
+      if (index < finished) this.#headings = above;
+      return { ...token, depth: above.length };
+    });
   }
 
   /** Lets go of the text of these tokens. @param {Token[]} tokens */
@@ -177,7 +197,8 @@ function growBlock(block, token) {
 function partSources(token) {
   // A list with a blank line between its items has paragraphs in all of them.
   if (token.type === "list") return token.items.map((/** @type {any} */ item) => `${item.loose} ${item.raw}`);
-  if (token.type === "table") return token.rows.map((/** @type {any[]} */ row) => row.map(({ text }) => text).join("\n"));
+  if (token.type === "table")
+    return token.rows.map((/** @type {any[]} */ row) => row.map(({ text }) => text).join("\n"));
   return [];
 }
 
@@ -216,7 +237,12 @@ function toNode(token) {
   for (const code of fragment.querySelectorAll("code[class^=math]")) typeset(/** @type {HTMLElement} */ (code));
   for (const table of fragment.querySelectorAll("table")) {
     // What scrolls must be reachable with the keyboard.
-    const holder = element("div", { className: "table", role: "group", tabIndex: 0, ariaLabel: translate("table.title") });
+    const holder = element("div", {
+      className: "table",
+      role: "group",
+      tabIndex: 0,
+      ariaLabel: translate("table.title"),
+    });
     table.before(holder);
     holder.append(table);
     if (!table.tBodies.length) table.append(element("tbody"));

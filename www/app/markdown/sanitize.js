@@ -14,8 +14,12 @@ const MATH_TAGS = [
   ..."mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover none".split(" "),
 ];
 const MATH_ATTRIBUTES = [
-  ..."accent accentunder columnalign columnlines columnspan depth dir display displaystyle fence form height".split(" "),
-  ..."largeop linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspan rspace".split(" "),
+  ..."accent accentunder columnalign columnlines columnspan depth dir display displaystyle fence form height".split(
+    " ",
+  ),
+  ..."largeop linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspan rspace".split(
+    " ",
+  ),
   ..."scriptlevel separator stretchy symmetric voffset width".split(" "),
 ];
 
@@ -38,7 +42,7 @@ purifier.addHook("uponSanitizeAttribute", (_element, attribute) => {
  * @returns {DocumentFragment}
  */
 export function sanitizeText(html) {
-  return purifier.sanitize(html, { ...COMMON, ALLOWED_TAGS: TEXT_TAGS, ALLOWED_ATTR: TEXT_ATTRIBUTES });
+  return purify(html, TEXT_TAGS, TEXT_ATTRIBUTES);
 }
 
 /**
@@ -46,7 +50,7 @@ export function sanitizeText(html) {
  * @returns {DocumentFragment}
  */
 export function sanitizeCode(html) {
-  return purifier.sanitize(html, { ...COMMON, ALLOWED_TAGS: ["span"], ALLOWED_ATTR: ["class"] });
+  return purify(html, ["span"], ["class"]);
 }
 
 /**
@@ -54,5 +58,20 @@ export function sanitizeCode(html) {
  * @returns {DocumentFragment}
  */
 export function sanitizeMath(mathml) {
-  return purifier.sanitize(mathml, { ...COMMON, ALLOWED_TAGS: MATH_TAGS, ALLOWED_ATTR: MATH_ATTRIBUTES });
+  return purify(mathml, MATH_TAGS, MATH_ATTRIBUTES);
+}
+
+/**
+ * @param {string} html
+ * @param {string[]} tags
+ * @param {string[]} attributes
+ */
+function purify(html, tags, attributes) {
+  return purifier.sanitize(html, {
+    ...COMMON,
+    ALLOWED_TAGS: tags,
+    ALLOWED_ATTR: attributes,
+    // All others are held against the pattern of addresses.
+    ADD_URI_SAFE_ATTR: attributes.filter((name) => name !== "href"),
+  });
 }
