@@ -1,12 +1,14 @@
 /**
- * Trunk's last step, on the staged files before they become dist/: optimises the wasm module of a release build, and
- * leaves one copy of the public module, at the root.
+ * Trunk's last step, on the staged files before they become dist/: optimises the wasm module of a release build, leaves
+ * one copy of the public module, at the root, and tells the service worker what the page consists of.
  */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { writeServiceWorker } from "./build/service_worker.mjs";
+import { copyVendor } from "./build/vendor.mjs";
 
 // What every browser with WebGPU has had for years; wasm-opt must know them to read the module.
 const WASM_FEATURES = [
@@ -48,3 +50,5 @@ const staging = process.env.TRUNK_STAGING_DIR;
 if (!staging) throw new Error("TRUNK_STAGING_DIR is not set: this is a hook of trunk, see Trunk.toml");
 if (process.env.TRUNK_PROFILE === "release") optimiseWasm(join(staging, "engine/wasm/qwisp_bg.wasm"));
 for (const file of ["qwisp.js", "qwisp.d.ts"]) renameSync(join(staging, "engine", file), join(staging, file));
+copyVendor(staging);
+writeServiceWorker(staging); // last: it lists and hashes all other files

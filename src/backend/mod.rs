@@ -6,8 +6,10 @@
 pub mod cpu;
 pub mod gpu;
 mod kv_cache_format;
+mod reading_rates;
 
 pub use self::kv_cache_format::{KV_GROUP, KvCacheFormat};
+pub use self::reading_rates::{MEASURED_COLUMNS, MEASURED_TYPES, ReadingRates};
 
 use crate::error::Result;
 use crate::gguf::TensorInfo;

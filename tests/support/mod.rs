@@ -10,4 +10,5 @@ pub(crate) mod kv_cache;
 pub(crate) mod loading;
 pub(crate) mod noise;
 pub(crate) mod quantized_matrix;
+pub(crate) mod server;
 pub(crate) mod tiny_model;

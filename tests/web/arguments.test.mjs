@@ -6,6 +6,8 @@ import {
   checkBatch,
   checkChat,
   checkLoadOptions,
+  checkProbeOptions,
+  checkRankOptions,
   checkScoreOptions,
   plainJson,
   tokenIds,
@@ -64,6 +66,46 @@ describe("the options of Engine.load", () => {
     /kvCache: expected one of f16, q8, got "q4"/,
   );
   refuses("a signal that is none", () => checkLoadOptions({ signal: {} }), /signal: expected an AbortSignal/);
+});
+
+describe("the options of Engine.probe", () => {
+  it("may be all that are documented", () => {
+    const { signal } = new AbortController();
+    checkProbeOptions({});
+    checkProbeOptions({ backend: "cpu", tier: "auto", signal });
+    checkProbeOptions({ backend: undefined, tier: undefined, signal: undefined });
+  });
+  refuses("no object", () => checkProbeOptions("cpu"), /Engine\.probe: options: expected an object, got "cpu"/);
+  refuses("an unknown name", () => checkProbeOptions({ model: "a.gguf" }), /one of backend, tier, signal, got "model"/);
+  refuses("an unknown backend", () => checkProbeOptions({ backend: "gpu" }), /backend: expected one of auto.*"gpu"/);
+  refuses("an unknown tier", () => checkProbeOptions({ tier: "cuda" }), /tier: expected one of auto, core.*"cuda"/);
+  refuses(
+    "a signal that is none",
+    () => checkProbeOptions({ signal: {} }),
+    /Engine\.probe: signal: expected an AbortS/,
+  );
+});
+
+describe("what rankModels takes", () => {
+  it("may be all that is documented", () => {
+    checkRankOptions([], {});
+    checkRankOptions([{ id: "a" }], { task: "maths", probe: { weightBytesPerSecond: 1e9 }, memoryBytes: 8 * 2 ** 30 });
+    checkRankOptions([], { task: undefined, probe: undefined, memoryBytes: undefined });
+  });
+  refuses("a whole catalogue", () => checkRankOptions({ models: [] }, {}), /models: expected an array of entries/);
+  refuses(
+    "ids",
+    () => checkRankOptions(["qwen3-0.6b"], {}),
+    /models\[0\]: expected an entry of models\.json, got "qwen3/,
+  );
+  refuses("an unknown task", () => checkRankOptions([], { task: "math" }), /task: expected one of chat, code.*"math"/);
+  refuses(
+    "a rate",
+    () => checkRankOptions([], { probe: 1e9 }),
+    /probe: expected what Engine\.probe resolved to, got 1/,
+  );
+  refuses("no memory", () => checkRankOptions([], { memoryBytes: 0 }), /memoryBytes: expected a number above 0, got 0/);
+  refuses("an unknown name", () => checkRankOptions([], { tasks: [] }), /one of task, probe, memoryBytes, got "tasks"/);
 });
 
 describe("the arguments of chat", () => {

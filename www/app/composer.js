@@ -26,7 +26,9 @@ export class Composer {
     });
     this.#stop.addEventListener("click", onStop);
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.#busy) onStop();
+      // What is open above the chat is closed by Escape first.
+      const isTaken = event.defaultPrevented || document.querySelector("dialog[open], :popover-open, .drawer-open");
+      if (event.key === "Escape" && this.#busy && !isTaken) onStop();
     });
   }
 

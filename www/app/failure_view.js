@@ -1,6 +1,6 @@
 import { QwispError } from "../qwisp.js";
 import { byId, element } from "./dom.js";
-import { FAILURE_WORDS } from "./failure_words.js";
+import { translate } from "./i18n.js";
 
 /**
  * A way on: what its button says and does.
@@ -38,7 +38,11 @@ export class FailureView {
 /** @param {unknown} error */
 export function describeFailure(error) {
   const kind = error instanceof QwispError ? error.kind : "internal";
-  return { ...FAILURE_WORDS[kind], detail: error instanceof Error ? error.message : String(error) };
+  return {
+    title: translate(`failure.${kind}.title`),
+    advice: translate(`failure.${kind}.advice`),
+    detail: error instanceof Error ? error.message : String(error),
+  };
 }
 
 /** @param {Action[]} actions */

@@ -1,4 +1,5 @@
-/** Figures in words that people read. */
+/** Figures in words that people read, in the language of the page. */
+import { currentLanguage, translate } from "./i18n.js";
 
 /**
  * Decimal units, as browsers and shops count.
@@ -6,29 +7,35 @@
  * @param {number} bytes
  */
 export function formatBytes(bytes) {
-  if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
-  if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`;
-  return `${Math.ceil(bytes / 1e3)} kB`;
+  if (bytes >= 1e9) return `${formatNumber(bytes / 1e9, 2)} GB`;
+  if (bytes >= 1e6) return `${formatNumber(Math.round(bytes / 1e6))} MB`;
+  return `${formatNumber(Math.ceil(bytes / 1e3))} kB`;
 }
 
 /** @param {number} seconds */
 export function formatTimeLeft(seconds) {
-  if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s left`;
-  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min left`;
-  return `${(seconds / 3600).toFixed(1)} h left`;
+  if (seconds < 60) return translate("time.secondsLeft", { count: Math.max(1, Math.ceil(seconds)) });
+  if (seconds < 3600) return translate("time.minutesLeft", { count: Math.ceil(seconds / 60) });
+  return translate("time.hoursLeft", { count: Math.round(seconds / 360) / 10 });
 }
 
 /** @param {number} ms */
 export function formatDuration(ms) {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${formatNumber(ms / 1000, 1)} s`;
 }
 
 /** @param {number} perSecond */
 export function formatRate(perSecond) {
-  return perSecond.toFixed(perSecond < 10 ? 1 : 0);
+  return formatNumber(perSecond, perSecond < 10 ? 1 : 0);
 }
 
-/** @param {number} count @param {string} noun */
+/** @param {number} value @param {number} [digits] after the decimal point */
+export function formatNumber(value, digits = 0) {
+  const options = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value.toLocaleString(currentLanguage(), options);
+}
+
+/** @param {number} count @param {string} noun in English */
 export function formatCount(count, noun) {
   return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 }

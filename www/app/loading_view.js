@@ -1,19 +1,13 @@
 import { byId } from "./dom.js";
 import { formatBytes, formatTimeLeft } from "./format.js";
-import { TransferRate } from "./transfer_rate.js";
+import { translate } from "./i18n.js";
 
 /** @typedef {import("../qwisp.js").LoadProgress} LoadProgress */
 
-/** @type {Record<LoadProgress["phase"], string>} */
-const PHASE_WORDS = {
-  download: "Downloading",
-  verify: "Checking the file",
-  upload: "Reading from this device",
-  compile: "Preparing the computation",
-  ready: "Ready",
-};
+/** Phases in which bytes come over the network, and stay when loading is interrupted. */
+const PAUSABLE = new Set(["download", "wait"]);
 
-/** Shows how far loading has come, and lets people cancel it. */
+/** Shows how far loading has come, and lets people pause or cancel it. */
 export class LoadingView {
   #section = byId("loading", HTMLElement);
   #title = byId("loading-title", HTMLElement);
@@ -21,54 +15,77 @@ export class LoadingView {
   #bar = byId("loading-bar", HTMLProgressElement);
   #amount = byId("loading-amount", HTMLElement);
   #pace = byId("loading-pace", HTMLElement);
-  #cancelButton = byId("cancel-loading", HTMLButtonElement);
+  #stopButton = byId("cancel-loading", HTMLButtonElement);
+  #note = byId("loading-note", HTMLElement);
   #stage = "";
-  #rate = new TransferRate();
+  /** Counts down to the next try. */
+  #countdown = 0;
 
-  /** @param {() => void} onCancel */
-  constructor(onCancel) {
-    this.#cancelButton.addEventListener("click", onCancel);
+  /** @param {() => void} onStop */
+  constructor(onStop) {
+    this.#stopButton.addEventListener("click", onStop);
   }
 
   /** @param {string} modelName */
   show(modelName) {
     this.#title.textContent = modelName;
-    this.#showStage("Starting the engine");
+    this.#showStage(translate("loading.starting"), false);
     this.#section.hidden = false;
-    this.#cancelButton.focus();
+    this.#stopButton.focus();
   }
 
   hide() {
+    clearInterval(this.#countdown);
     this.#section.hidden = true;
   }
 
   /** @param {LoadProgress} progress */
-  update({ phase, loadedBytes, totalBytes }) {
-    const stage = PHASE_WORDS[phase];
-    if (stage !== this.#stage) this.#showStage(stage);
+  update({ phase, loadedBytes, totalBytes, bytesPerSecond, secondsLeft, retryInMs }) {
+    this.#showStage(translate(`loading.${phase}`), PAUSABLE.has(phase));
+    clearInterval(this.#countdown);
+    if (retryInMs !== null) this.#countDown(retryInMs);
     if (!totalBytes) return;
-
-    this.#rate.add(loadedBytes, performance.now());
     this.#bar.max = totalBytes;
     this.#bar.value = loadedBytes;
-    this.#amount.textContent = `${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}`;
-    this.#pace.textContent = this.#describePace(totalBytes - loadedBytes);
+    const amounts = { loaded: formatBytes(loadedBytes), total: formatBytes(totalBytes) };
+    this.#amount.textContent = translate("loading.amount", amounts);
+    this.#pace.textContent =
+      bytesPerSecond && secondsLeft !== null && loadedBytes < totalBytes
+        ? translate("loading.pace", { rate: formatBytes(bytesPerSecond), left: formatTimeLeft(secondsLeft) })
+        : "";
   }
 
-  /** @param {string} stage */
-  #showStage(stage) {
+  /** Shows how much of a file of this device has been kept. @param {{ loadedBytes: number, totalBytes: number }} progress */
+  updateKeeping({ loadedBytes, totalBytes }) {
+    this.#showStage(translate("loading.keeping"), false);
+    this.#bar.max = totalBytes;
+    this.#bar.value = loadedBytes;
+    const amounts = { loaded: formatBytes(loadedBytes), total: formatBytes(totalBytes) };
+    this.#amount.textContent = translate("loading.amount", amounts);
+  }
+
+  /** @param {string} stage @param {boolean} isPausable */
+  #showStage(stage, isPausable) {
+    if (stage === this.#stage) return;
     this.#stage = stage;
-    this.#rate = new TransferRate();
     this.#phase.textContent = stage;
     this.#bar.removeAttribute("value"); // how far is unknown
     this.#amount.textContent = "";
     this.#pace.textContent = "";
+    this.#stopButton.textContent = translate(isPausable ? "loading.pause" : "loading.cancel");
+    this.#note.textContent = isPausable ? translate("loading.pauseNote") : "";
   }
 
-  /** @param {number} bytesLeft */
-  #describePace(bytesLeft) {
-    const { bytesPerSecond } = this.#rate;
-    if (!bytesPerSecond || !bytesLeft) return "";
-    return `${formatBytes(bytesPerSecond)}/s · ${formatTimeLeft(bytesLeft / bytesPerSecond)}`;
+  /** @param {number} ms */
+  #countDown(ms) {
+    const end = performance.now() + ms;
+    const say = () => {
+      const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
+      this.#pace.textContent = "";
+      this.#phase.textContent = translate("loading.retry", { seconds });
+    };
+    say();
+    this.#countdown = setInterval(say, 1000);
+    this.#stage = ""; // so that the next progress writes the phase again
   }
 }

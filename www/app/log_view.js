@@ -1,48 +1,94 @@
+import { AnswerView } from "./answer_view.js";
 import { byId, element } from "./dom.js";
 import { actionButtons, describeFailure } from "./failure_view.js";
 import { FollowNewest } from "./follow_newest.js";
-import { formatCount, formatDuration, formatRate } from "./format.js";
-import { renderMessageText } from "./message_text.js";
+import { QuestionView } from "./question_view.js";
+import { runInSteps } from "./steps.js";
 
 /**
- * @typedef {import("../qwisp.js").ChatResult} ChatResult
  * @typedef {import("./failure_view.js").Action} Action
+ * @typedef {import("./conversations/conversation_tree.js").StoredMessage} StoredMessage
+ * @typedef {import("./conversations/conversation_tree.js").ConversationTree} ConversationTree
+ *
+ * @typedef {object} LogHandlers
+ * @property {(question: StoredMessage, text: string) => void} onEdit
+ * @property {(answer: StoredMessage) => void} onRegenerate
+ * @property {(message: StoredMessage, step: -1 | 1) => void} onSwitch
  */
 
-/** The messages on the page. */
+/** The messages on the page: the version of a conversation that is shown. */
 export class LogView {
   #log = byId("log", HTMLElement);
   #empty = byId("empty-chat", HTMLElement);
+  #announcer = byId("announcer", HTMLElement);
   #follow = new FollowNewest(this.#log, byId("to-newest", HTMLButtonElement));
+  #handlers;
+  /** @type {{ message: StoredMessage, view: QuestionView | AnswerView }[]} */
+  #shown = [];
+  #filling = new AbortController();
+
+  /** @param {LogHandlers} handlers */
+  constructor(handlers) {
+    this.#handlers = handlers;
+  }
 
   clear() {
+    this.#filling.abort();
+    this.#shown = [];
     this.#log.replaceChildren();
+    this.#announcer.textContent = "";
     this.#empty.hidden = false;
   }
 
   /**
-   * @param {string} text
-   * @returns {HTMLElement}
+   * Shows a conversation's path. Messages that are there already stay as they are.
+   *
+   * @param {ConversationTree} tree
+   * @param {{ jump?: boolean }} [options] `jump`: to the newest line
    */
-  addQuestion(text) {
-    this.#empty.hidden = true;
-    const message = this.#add("question", "You");
-    renderMessageText(/** @type {HTMLElement} */ (message.querySelector(".message-text")), text);
+  show(tree, { jump = true } = {}) {
+    const path = tree.path();
+    const differs = this.#shown.findIndex(({ message }, index) => message.id !== path[index]?.id);
+    const kept = differs < 0 ? this.#shown.length : differs;
+    for (const { view } of this.#shown.splice(kept)) view.element.remove();
+    /** @type {AnswerView[]} */
+    const unfilled = [];
+    for (const message of path.slice(kept)) {
+      const view = this.#add(message);
+      if (!(view instanceof AnswerView)) continue;
+      view.takeStored();
+      unfilled.push(view);
+    }
+    this.#showVersions(tree);
+    this.#empty.hidden = path.length > 0;
+    if (jump) this.#follow.jump();
+    void this.#fill(unfilled);
+  }
+
+  /** @param {StoredMessage} message @param {ConversationTree} tree @returns {AnswerView} */
+  growAnswer(message, tree) {
+    const view = /** @type {AnswerView} */ (this.#add(message));
+    view.startGrowing();
+    this.#showVersions(tree);
     this.#follow.jump();
-    return message;
+    return view;
   }
 
-  /** @returns {AnswerView} */
-  addAnswer() {
-    const answer = new AnswerView(this.#add("answer", "Qwisp"), () => this.#follow.keep());
-    // Screen readers wait with the answer until it is whole.
-    this.#log.setAttribute("aria-busy", "true");
-    this.#follow.keep();
-    return answer;
+  /** Tells screen readers of a whole answer, once. @param {string} text */
+  announce(text) {
+    this.#announcer.textContent = text;
   }
 
-  endAnswer() {
-    this.#log.setAttribute("aria-busy", "false");
+  /**
+   * After a change of version: the buttons with which it was made are new ones, or elsewhere.
+   *
+   * @param {string} id
+   * @param {-1 | 1} step
+   */
+  focusSwitch(id, step) {
+    const entry = this.#shown.find(({ message }) => message.id === id);
+    entry?.view.tools.focusSwitch(step);
+    entry?.view.element.scrollIntoView({ block: "nearest" });
   }
 
   /**
@@ -65,77 +111,45 @@ export class LogView {
     return failure;
   }
 
-  /**
-   * @param {string} kind
-   * @param {string} author
-   */
-  #add(kind, author) {
-    const message = element(
-      "article",
-      { className: `message ${kind}` },
-      element("h2", { className: "visually-hidden" }, author),
-      element("div", { className: "message-text" }),
-    );
-    this.#log.append(message);
-    return message;
-  }
-}
-
-/** One answer while it grows. */
-export class AnswerView {
-  #message;
-  #text;
-  #onGrow;
-  #written = "";
-  #frame = 0;
-
-  /**
-   * @param {HTMLElement} message
-   * @param {() => void} onGrow
-   */
-  constructor(message, onGrow) {
-    this.#message = message;
-    this.#text = /** @type {HTMLElement} */ (message.querySelector(".message-text"));
-    this.#onGrow = onGrow;
-    message.classList.add("growing");
+  /** @param {StoredMessage} message */
+  #add(message) {
+    const { onEdit, onRegenerate, onSwitch } = this.#handlers;
+    const common = { onSwitch: (/** @type {-1 | 1} */ step) => onSwitch(message, step) };
+    const view =
+      message.role === "user"
+        ? new QuestionView(message, { ...common, onEdit: (text) => onEdit(message, text) })
+        : new AnswerView(message, {
+            ...common,
+            onGrow: () => this.#follow.keep(),
+            onRegenerate: () => onRegenerate(message),
+          });
+    this.#shown.push({ message, view });
+    this.#log.append(view.element);
+    this.#empty.hidden = true;
+    return view;
   }
 
-  /** @param {string} text */
-  append(text) {
-    this.#written += text;
-    // Tokens may come faster than the screen shows them.
-    this.#frame ||= requestAnimationFrame(() => this.#render());
+  /** @param {ConversationTree} tree */
+  #showVersions(tree) {
+    for (const { message, view } of this.#shown) {
+      const versions = tree.versions(message);
+      view.tools.showVersions(
+        versions.findIndex(({ id }) => id === message.id),
+        versions.length,
+      );
+    }
   }
 
-  /** @param {ChatResult} result */
-  finish({ finishReason, usage, timings }) {
-    this.#end();
-    const cached = usage.cachedTokens ? `, ${usage.cachedTokens.toLocaleString("en")} of them kept from before` : "";
-    const facts = [
-      `${formatCount(usage.completionTokens, "token")} at ${formatRate(timings.decodeTokensPerSecond)} tok/s`,
-      `${formatCount(usage.promptTokens, "token")} read in ${formatDuration(timings.prefillMs)}${cached}`,
-    ];
-    if (finishReason === "length") facts.unshift("Cut off: no room for more");
-    if (finishReason === "abort") facts.unshift("Stopped");
-    this.#message.append(element("p", { className: "answer-facts" }, facts.join(" · ")));
-    this.#onGrow();
-  }
-
-  /** Takes an answer that came to nothing off the page. */
-  remove() {
-    this.#end();
-    this.#message.remove();
-  }
-
-  #end() {
-    cancelAnimationFrame(this.#frame);
-    this.#render();
-    this.#message.classList.remove("growing");
-  }
-
-  #render() {
-    this.#frame = 0;
-    renderMessageText(this.#text, this.#written);
-    this.#onGrow();
+  /** Shows the texts of stored answers, the newest first. @param {AnswerView[]} answers */
+  async #fill(answers) {
+    this.#filling.abort();
+    this.#filling = new AbortController();
+    const step = () => {
+      const last = answers.at(-1);
+      if (!last) return false;
+      if (!last.step()) answers.pop();
+      return answers.length > 0;
+    };
+    await runInSteps(step, { signal: this.#filling.signal, onSlice: () => this.#follow.keep() });
   }
 }

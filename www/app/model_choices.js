@@ -1,7 +1,15 @@
 import { QwispError } from "../qwisp.js";
+import { hasMessage, translate } from "./i18n.js";
 
 /** How long a server may take to say how large a file is. */
 const SIZE_PATIENCE_MS = 5000;
+/** The id under which `make serve` offers the file that it was started with. */
+const LOCAL_ID = "local";
+
+/**
+ * @typedef {import("../qwisp.js").CatalogueModel} CatalogueModel
+ * @typedef {import("../qwisp.js").StoredModel} StoredModel
+ */
 
 /**
  * A model that the page can load, and what it can tell about it beforehand.
@@ -13,6 +21,8 @@ const SIZE_PATIENCE_MS = 5000;
  * @property {string | null} address Where it is downloaded from; null for a file of this device.
  * @property {number | null} bytes Null while nobody has said; see `askForSize`.
  * @property {import("../qwisp.js").ChatOptions} sampling
+ * @property {CatalogueModel | null} entry Of the catalogue.
+ * @property {boolean} isPreferred Whether it comes first, whatever is good at what.
  */
 
 /**
@@ -25,7 +35,8 @@ export async function listModelChoices(wanted) {
   const choices = await fetchCatalogueChoices();
   if (wanted === null) return choices;
   const known = choices.find((choice) => choice.model === wanted);
-  return known ? [known, ...choices.filter((choice) => choice !== known)] : [choiceOfAddress(wanted), ...choices];
+  const preferred = { ...(known ?? choiceOfAddress(wanted)), isPreferred: true };
+  return [preferred, ...choices.filter((choice) => choice !== known)];
 }
 
 /**
@@ -33,8 +44,24 @@ export async function listModelChoices(wanted) {
  * @returns {ModelChoice}
  */
 export function choiceOfFile(file) {
-  return { model: file, name: file.name, description: "", address: null, bytes: file.size, sampling: {} };
+  return { ...UNKNOWN, model: file, name: file.name, address: null, bytes: file.size };
 }
+
+/**
+ * @param {StoredModel} stored
+ * @returns {ModelChoice} A model that is on this device, and in no catalogue.
+ */
+export function choiceOfStored({ address, name, totalBytes }) {
+  return { ...UNKNOWN, model: address, name, description: translate("models.fromFile"), address, bytes: totalBytes };
+}
+
+/** The catalogue's description in the language of the page, where there is one. @param {ModelChoice} choice */
+export function describeChoice({ entry, description }) {
+  const key = `models.${entry?.id}.description`;
+  return hasMessage(key) ? translate(key) : description;
+}
+
+const UNKNOWN = { description: "", sampling: {}, entry: null, isPreferred: false };
 
 /** @returns {Promise<ModelChoice[]>} */
 async function fetchCatalogueChoices() {
@@ -47,13 +74,15 @@ async function fetchCatalogueChoices() {
   } catch (cause) {
     throw new QwispError("network", `${catalogueUrl}: expected the list of models, got ${cause}`, { cause });
   }
-  return catalogue.models.map(({ id, name, description, urls, bytes, sampling = {} }) => ({
-    model: id,
-    name,
-    description,
-    address: new URL(urls[0], catalogueUrl).href,
-    bytes,
-    sampling,
+  return catalogue.models.map((entry) => ({
+    model: entry.id,
+    name: entry.name,
+    description: entry.description,
+    address: new URL(entry.urls[0], catalogueUrl).href,
+    bytes: entry.bytes,
+    sampling: entry.sampling ?? {},
+    entry,
+    isPreferred: entry.id === LOCAL_ID,
   }));
 }
 
@@ -69,14 +98,8 @@ function choiceOfAddress(wanted) {
     );
   }
   const url = new URL(wanted, document.baseURI);
-  return {
-    model: url.href,
-    name: url.pathname.split("/").at(-1) || url.host,
-    description: "",
-    address: url.href,
-    bytes: null,
-    sampling: {},
-  };
+  const name = url.pathname.split("/").at(-1) || url.host;
+  return { ...UNKNOWN, model: url.href, name, address: url.href, bytes: null };
 }
 
 /**

@@ -3,19 +3,21 @@ import { FailureView } from "../app/failure_view.js";
 import { rememberLoaded } from "../app/loaded_before.js";
 import { LoadingView } from "../app/loading_view.js";
 import { listModelChoices } from "../app/model_choices.js";
+import { useLanguage } from "../app/i18n.js";
 import { readPageOptions } from "../app/page_options.js";
-import { StartView } from "../app/start_view.js";
 import { Engine } from "../qwisp.js";
 import { answerWith } from "./answer.js";
 import { readPlan } from "./bench_options.js";
 import { measure } from "./measure.js";
 import { ResultView } from "./result_view.js";
 import { RunningView } from "./running_view.js";
+import { StartView } from "./start_view.js";
 
 /** @typedef {import("../app/model_choices.js").ModelChoice} ModelChoice */
 
 const failureView = new FailureView();
 try {
+  await useLanguage("en"); // all of this page is in English
   await runPage();
 } catch (error) {
   failureView.show(error, [

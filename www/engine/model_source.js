@@ -1,4 +1,5 @@
 import { QwispError } from "./errors.js";
+import { canonicalAddress } from "./model_store.js";
 
 /** The catalogue lies beside the public module, one folder up from here. */
 const CATALOGUE_URL = new URL("../models.json", import.meta.url);
@@ -7,6 +8,7 @@ const CATALOGUE_URL = new URL("../models.json", import.meta.url);
  * Where a model's bytes come from.
  *
  * @typedef {object} ModelSource
+ * @property {string} address Under which it is kept.
  * @property {string[]} urls Absolute addresses of the same file, in the order in which to try them.
  * @property {string} [sha256]
  * @property {boolean} cacheable
@@ -21,7 +23,7 @@ const CATALOGUE_URL = new URL("../models.json", import.meta.url);
 export async function resolveModel(model, signal) {
   if (model instanceof Blob) {
     const url = URL.createObjectURL(model);
-    return { urls: [url], cacheable: false, release: () => URL.revokeObjectURL(url) };
+    return { address: url, urls: [url], cacheable: false, release: () => URL.revokeObjectURL(url) };
   }
   if (model instanceof URL) return fromUrls([model.href]);
   if (typeof model !== "string" || model === "") {
@@ -60,7 +62,8 @@ function resolveAddress(address) {
  * @returns {ModelSource}
  */
 function fromUrls(urls, sha256) {
-  return { urls, sha256, cacheable: true, release() {} };
+  // A catalogue's file is the same one wherever it is taken from.
+  return { address: canonicalAddress(urls[0]), urls, sha256, cacheable: true, release() {} };
 }
 
 /**

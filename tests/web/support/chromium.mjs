@@ -20,16 +20,18 @@ const NO_WEBGPU_FLAGS = ["--disable-features=WebGPU", "--disable-gpu"];
 
 /**
  * Starts a browser with an empty profile on disk: unlike a private window it stores files as for any visitor.
- * @param {{ webgpu?: boolean }} [options] `webgpu: false` is a browser without an adapter
+ * @param {{ webgpu?: boolean, serviceWorkers?: boolean }} [options] `webgpu: false` is a browser without an adapter. Without
+ *   `serviceWorkers`, whatever the server gives is what the page gets: tests change files under the page.
  * @returns {Promise<{ context: import("playwright-core").BrowserContext, version: string, close: () => Promise<void> }>}
  */
-export async function launchChromium({ webgpu = true } = {}) {
+export async function launchChromium({ webgpu = true, serviceWorkers = false } = {}) {
   const profile = await mkdtemp(join(tmpdir(), "qwisp-profile-"));
   // Chromium refuses to put root into its sandbox.
   const isRoot = process.getuid?.() === 0;
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: findBrowser("chromium"),
     headless: true,
+    serviceWorkers: serviceWorkers ? "allow" : "block",
     chromiumSandbox: !isRoot,
     args: [...QUIET_FLAGS, ...(webgpu ? WEBGPU_FLAGS : NO_WEBGPU_FLAGS)],
   });

@@ -1,9 +1,9 @@
-import { byId, element } from "./dom.js";
-import { formatBytes } from "./format.js";
-import { wasLoadedBefore } from "./loaded_before.js";
-import { askForSize, choiceOfFile } from "./model_choices.js";
+import { byId, element } from "../app/dom.js";
+import { formatBytes } from "../app/format.js";
+import { wasLoadedBefore } from "../app/loaded_before.js";
+import { askForSize, choiceOfFile } from "../app/model_choices.js";
 
-/** @typedef {import("./model_choices.js").ModelChoice} ModelChoice */
+/** @typedef {import("../app/model_choices.js").ModelChoice} ModelChoice */
 
 /** Asks which model to load, and says what that costs. Nothing is downloaded before its button is pressed. */
 export class StartView {

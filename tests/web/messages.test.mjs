@@ -1,0 +1,94 @@
+/** The page's texts: every language has every message, with the same placeholders; the HTML has the English ones. */
+
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { describe, it } from "node:test";
+import { LANGUAGES, pickLanguage, setMessages, translate } from "../../www/app/i18n.js";
+
+/** @typedef {import("../../www/app/i18n.js").Message} Message */
+
+const FOLDER = "www/app/messages";
+const languages = /** @type {(keyof typeof LANGUAGES)[]} */ (Object.keys(LANGUAGES));
+/** @type {Record<string, Record<string, Message>>} */
+const messages = Object.fromEntries(
+  languages.map((language) => [language, JSON.parse(readFileSync(`${FOLDER}/${language}.json`, "utf8"))]),
+);
+
+/** @param {Message} message @returns {string[]} */
+const textsOf = (message) => (typeof message === "string" ? [message] : Object.values(message));
+
+/** @param {string} text */
+const placeholdersOf = (text) => [...new Set(text.match(/\{\w+\}/g))].sort();
+
+describe("the messages", () => {
+  it("are one file for each language", () => {
+    assert.deepEqual(readdirSync(FOLDER).sort(), languages.map((language) => `${language}.json`).sort());
+  });
+
+  for (const language of languages) {
+    it(`are complete in ${language}, and in order`, () => {
+      const keys = Object.keys(messages[language]);
+      assert.deepEqual(keys, [...keys].sort(), "sorted, so that two changes seldom meet");
+      assert.deepEqual(keys, Object.keys(messages.en));
+      const { pluralCategories } = new Intl.PluralRules(language).resolvedOptions();
+      for (const [key, message] of Object.entries(messages[language])) {
+        const expected = [...new Set(textsOf(messages.en[key]).flatMap(placeholdersOf))].sort();
+        for (const text of textsOf(message)) {
+          assert.notEqual(text.trim(), "", key);
+          // The form for one may leave the number out.
+          const got = placeholdersOf(text).concat(typeof message === "object" ? ["{count}"] : []);
+          assert.deepEqual([...new Set(got)].sort(), expected, `${language}: ${key}: "${text}"`);
+        }
+        if (typeof message === "object") {
+          assert.ok("other" in message, `${key} has the form that all languages have`);
+          for (const category of Object.keys(message)) {
+            assert.ok(
+              pluralCategories.some((known) => known === category),
+              `${language}: ${key} has ${category}`,
+            );
+          }
+        }
+      }
+    });
+  }
+
+  it("are what the HTML says in English", () => {
+    const html = readFileSync("www/index.html", "utf8");
+    const unescaped = (/** @type {string} */ text) =>
+      text.replaceAll("&amp;", "&").replaceAll("&lt;", "<").replace(/\s+/g, " ").trim();
+    let found = 0;
+    for (const [, tag, key, text] of html.matchAll(/<(\w+)\b[^>]*?\sdata-message="([^"]+)"[^>]*>([^<]*)<\/\1/g)) {
+      assert.equal(unescaped(text), messages.en[key], `<${tag} data-message="${key}">`);
+      found++;
+    }
+    assert.equal(found, html.match(/\sdata-message="/g)?.length, "no element with a message has elements in it");
+    for (const [attribute, target] of [
+      ["label", "aria-label"],
+      ["placeholder", "placeholder"],
+      ["title", "title"],
+    ]) {
+      for (const [tag, key] of html.matchAll(new RegExp(`<[^>]*\\sdata-message-${attribute}="([^"]+)"[^>]*>`, "g"))) {
+        assert.ok(tag.includes(` ${target}="${messages.en[key]}"`), `${attribute} ${key}: ${tag}`);
+      }
+    }
+  });
+
+  it("write numbers and plurals as the language does", () => {
+    setMessages("es", messages.es);
+    assert.equal(translate("tokens", { count: 1 }), "1 token");
+    assert.equal(translate("tokens", { count: 12345 }), "12.345 tokens");
+    assert.equal(translate("start.download", { size: "491 MB" }), "Descargar 491 MB");
+    setMessages("en", messages.en);
+    assert.equal(translate("tokens", { count: 12345 }), "12,345 tokens");
+  });
+
+  for (const [asked, expected] of /** @type {const} */ ([
+    [{ address: null, stored: null, browser: ["fr-FR", "es-MX", "en"] }, "es"],
+    [{ address: null, stored: "zh", browser: ["es"] }, "zh"],
+    [{ address: "tl", stored: "zh", browser: [] }, "tl"],
+    [{ address: "xx", stored: null, browser: ["fil-PH"] }, "tl"],
+    [{ address: null, stored: null, browser: ["fr"] }, "en"],
+  ])) {
+    it(`choose ${expected} for ${JSON.stringify(asked)}`, () => assert.equal(pickLanguage(asked), expected));
+  }
+});

@@ -1,0 +1,169 @@
+import { ConversationList } from "./conversation_list.js";
+import { ConversationTransfer } from "./conversation_transfer.js";
+import { searchConversations } from "./conversations/search.js";
+import { byId, element } from "./dom.js";
+import { Drawer } from "./drawer.js";
+import { onLanguageChange, translate } from "./i18n.js";
+
+/**
+ * @typedef {import("./conversations/conversation_store.js").ConversationStore} ConversationStore
+ * @typedef {import("./conversations/conversation_store.js").ConversationSummary} ConversationSummary
+ */
+
+const SEARCH_DELAY_MS = 150;
+/** Long enough to read what was deleted, and to reach the button with the keyboard. */
+const UNDO_MS = 20_000;
+
+/** The conversations of this device: opens, finds, renames, deletes, exports and imports them. */
+export class ConversationsView {
+  #drawer = new Drawer();
+  #list;
+  #transfer;
+  #search = byId("conversation-search", HTMLInputElement);
+  #message = byId("conversations-message", HTMLElement);
+  #note = byId("conversations-note", HTMLElement);
+  #onGone;
+  #onRenamed;
+  /** Tells other tabs, and hears from them. */
+  #channel = new BroadcastChannel("qwisp-chats");
+  /** @type {ConversationStore | null} */
+  #store = null;
+  /** @type {ConversationSummary[]} */
+  #summaries = [];
+  #searching = new AbortController();
+  #searchTimer = 0;
+  #messageTimer = 0;
+
+  /**
+   * @param {object} handlers
+   * @param {(id: string) => void} handlers.onOpen
+   * @param {(id: string) => void} handlers.onGone
+   * @param {(id: string, title: string) => void} handlers.onRenamed
+   */
+  constructor({ onOpen, onGone, onRenamed }) {
+    this.#onGone = onGone;
+    this.#onRenamed = onRenamed;
+    this.#transfer = new ConversationTransfer({
+      onImported: (text) => {
+        this.#say(text);
+        void this.#reload();
+      },
+      onFailed: (text) => this.#say(text),
+    });
+    this.#list = new ConversationList({
+      onOpen: (id) => {
+        this.#drawer.close();
+        onOpen(id);
+      },
+      onRename: (summary, title) => this.#rename(summary, title),
+      onDelete: (summary) => this.#delete(summary),
+      onExport: (summary, kind) => this.#transfer.exportOne(summary, kind),
+    });
+    this.#search.addEventListener("input", () => {
+      clearTimeout(this.#searchTimer);
+      this.#searchTimer = window.setTimeout(() => this.#showFound(), SEARCH_DELAY_MS);
+    });
+    this.#search.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.#search.value) return;
+      event.preventDefault();
+      this.#search.value = "";
+      void this.#showFound();
+    });
+    this.#channel.addEventListener("message", () => this.refresh());
+    onLanguageChange(() => this.#list.show(this.#summaries));
+  }
+
+  /** @param {ConversationStore} store */
+  async useStore(store) {
+    this.#store = store;
+    this.#transfer.useStore(store);
+    this.#note.hidden = store.isKept;
+    await this.refresh();
+  }
+
+  show() {
+    this.#drawer.setAvailable(true);
+  }
+
+  hide() {
+    this.#drawer.setAvailable(false);
+  }
+
+  closeDrawer() {
+    this.#drawer.close();
+  }
+
+  /** Marks the conversation that is open. @param {string | null} id */
+  select(id) {
+    this.#list.select(id);
+  }
+
+  /** Shows what the store has now. */
+  async refresh() {
+    if (!this.#store) return;
+    this.#summaries = await this.#store.list();
+    await this.#showFound();
+  }
+
+  async #reload() {
+    this.#channel.postMessage("changed");
+    await this.refresh();
+  }
+
+  async #showFound() {
+    const store = this.#store;
+    if (!store) return;
+    this.#searching.abort();
+    const searching = new AbortController();
+    this.#searching = searching;
+    const text = this.#search.value.trim();
+    if (text === "") return this.#list.show(this.#summaries);
+    const found = await searchConversations(store, this.#summaries, text, searching.signal);
+    if (searching.signal.aborted) return;
+    this.#list.show(found, { isSearch: true });
+    this.#say(translate(found.length ? "conversations.found" : "conversations.noneFound", { count: found.length }));
+  }
+
+  /**
+   * @param {ConversationSummary} summary
+   * @param {string} title
+   */
+  async #rename(summary, title) {
+    await this.#store?.save({ ...summary, title });
+    this.#onRenamed(summary.id, title);
+    await this.#reload();
+  }
+
+  /** @param {ConversationSummary} summary */
+  async #delete(summary) {
+    const store = this.#store;
+    const stored = await store?.read(summary.id);
+    if (!store || !stored) return;
+    await store.remove(summary.id);
+    this.#onGone(summary.id);
+    await this.#reload();
+    const undo = element("button", { type: "button", className: "link" }, translate("conversations.undo"));
+    undo.addEventListener("click", async () => {
+      await store.save(stored.summary, stored.messages);
+      this.#say("");
+      await this.#reload();
+      this.#list.focus(summary.id);
+    });
+    this.#say(translate("conversations.deleted", { title: summary.title }), undo);
+  }
+
+  /**
+   * @param {string} text
+   * @param {...HTMLElement} more
+   */
+  #say(text, ...more) {
+    clearTimeout(this.#messageTimer);
+    this.#message.replaceChildren(element("span", { dir: "auto" }, text), ...more);
+    const forget = () => {
+      // Nothing goes away under someone's finger.
+      if (this.#message.matches(":hover, :focus-within")) this.#messageTimer = window.setTimeout(forget, UNDO_MS);
+      else this.#message.replaceChildren();
+    };
+    this.#messageTimer = window.setTimeout(forget, UNDO_MS);
+  }
+}
