@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use crate::backend::{Backend, Dimensions, Platform};
+use crate::backend::{Backend, Dimensions, KvCacheFormat, Platform};
 use crate::error::Result;
 use crate::generate::Random;
 use crate::gguf::{Header, Metadata, TensorInfo, TensorType};
@@ -24,6 +24,7 @@ const DIMENSIONS: Dimensions = Dimensions {
     head_dim: 64,
     vocabulary: VOCABULARY,
     context: CONTEXT,
+    kv_cache: KvCacheFormat::F16,
     rms_epsilon: 1e-6,
     rope_base: 1e6,
 };
