@@ -1,12 +1,29 @@
 // Appends to a KV cache in signed bytes. The kernel binds `keys` and `values` to write, and what heads are loaded from.
 // A thread that stores a part of a group looks at all of it for the largest magnitude: its neighbours load the same numbers
 // at the same time, which costs less than a barrier, and no thread waits for another one's result.
+//
+// Keys are kept without the bias of their projection in the dimensions that hardly turn. There a Qwen2 has biases of
+// hundreds, which would leave the other numbers of a group few steps. What is taken from the keys of all positions alike adds
+// the same to all scores of a query, and so nothing to their softmax.
+//
+// Constants: FIRST_STEADY_PAIR, of dimensions that turn with each other.
 #import kv_q8
 #import loaded_heads
 #import rotary
 
 @group(0) @binding(10) var<storage, read_write> key_scales: array<u32>;    // [positions, KV_HEADS, HEAD_DIM / 64], two bf16 each
 @group(0) @binding(11) var<storage, read_write> value_scales: array<u32>;  // [positions, KV_HEADS, HEAD_DIM / 64], two bf16 each
+@group(0) @binding(12) var<uniform> key_bias: array<vec4<f32>, KV_HEADS * HEAD_DIM / 4u>;  // [KV_HEADS, HEAD_DIM / 4]
+
+// What is kept of a quad and its partners of a key.
+fn kept_key(source: u32, head: u32, quad: u32, factor: f32, position: u32) -> HeadPart {
+    let part = rotate(load_key(source, quad, factor), quad, position);
+    let bias = head % KV_HEADS * (HEAD_DIM / 4u) + quad;
+    let is_steady = 4u * quad + vec4<u32>(0u, 1u, 2u, 3u) >= vec4<u32>(FIRST_STEADY_PAIR);
+    let low = part.low - select(vec4<f32>(), key_bias[bias], is_steady);
+    let high = part.high - select(vec4<f32>(), key_bias[bias + HEAD_DIM / 8u], is_steady);
+    return HeadPart(low, high);
+}
 
 // A vector of the key that starts at `source` of `qkv`, and the vector that it turns with.
 fn append_key(source: u32, head: u32, vector: u32, position: u32) {
@@ -14,7 +31,7 @@ fn append_key(source: u32, head: u32, vector: u32, position: u32) {
     let group = vector / (GROUP_QUADS / KEY_QUADS);
     var largest = vec2<f32>();
     for (var quad = group * GROUP_QUADS; quad < (group + 1u) * GROUP_QUADS; quad++) {
-        let part = rotate(load_key(source, quad, factor), quad, position);
+        let part = kept_key(source, head, quad, factor, position);
         largest = max(largest, vec2<f32>(largest_magnitude(part.low), largest_magnitude(part.high)));
     }
     let scales = round_up(largest);
@@ -22,7 +39,7 @@ fn append_key(source: u32, head: u32, vector: u32, position: u32) {
     var high = vec4<u32>();
     for (var i = 0u; i < KEY_QUADS; i++) {
         let quad = vector * KEY_QUADS + i;
-        let part = rotate(load_key(source, quad, factor), quad, position);
+        let part = kept_key(source, head, quad, factor, position);
         low[i] = pack4x8snorm(part.low / scales.x);
         high[i] = pack4x8snorm(part.high / scales.y);
     }

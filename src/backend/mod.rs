@@ -58,6 +58,14 @@ impl Dimensions {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
 
+    /// The first pair of dimensions of a head (i and i + head_dim / 2) that turns by at most 1 over the whole context; all pairs
+    /// after it turn more slowly. `head_dim / 2` where there is none.
+    pub fn first_steady_pair(&self) -> usize {
+        let pairs = self.head_dim / 2;
+        let turns = |pair: usize| self.rope_base.powf(-(pair as f64) / pairs as f64) * self.context as f64;
+        (0..pairs).find(|&pair| turns(pair) <= 1.0).unwrap_or(pairs)
+    }
+
     /// The bytes of all layers' keys and values together when the context is full.
     pub fn kv_cache_bytes(&self) -> u64 {
         let numbers = 2 * (self.layers * self.kv_heads * self.head_dim) as u64 * self.context as u64;

@@ -6,7 +6,7 @@ use qwisp::generate::Random;
 
 use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, rows_of_head, shape};
 use super::reference::attention::attention;
-use super::reference::kv_cache::kept;
+use super::reference::kv_cache::{kept, kept_key};
 use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
@@ -89,6 +89,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, kv_cache, .. } = dimensions;
     let name = &format!("{name}, {}, {}", kv_cache.name(), gpu.tier().name());
     let [query_norm, key_norm] = [0; 2].map(|_| normal(random, head_dim, 1.0));
+    let projection_bias = normal(random, kv_heads * head_dim, 1.0);
     let norm_buffers = [&query_norm, &key_norm].map(|norm| gpu.uniform_values(norm));
     let mut qkv = normal(random, heads * head_dim, query_deviation * (head_dim as f32).sqrt());
     qkv.extend(normal(random, kv_heads * head_dim, 1.0).iter().map(|value| value + key_bias));
@@ -113,6 +114,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         keys: &buffers[0].numbers,
         values: &buffers[1].numbers,
         scales: CacheBuffers::scales(&buffers[0], &buffers[1]),
+        key_bias: &gpu.uniform_values(&projection_bias),
         output: &output,
         partials: &gpu.buffer(&vec![f32::NAN; AttentionDecode::partial_floats(dimensions, splits)]),
         splits,
@@ -129,8 +131,12 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         let appended_heads = &qkv[first_head * head_dim..][..kv_heads * head_dim];
         appended_heads.chunks(head_dim).flat_map(|head| transform(&widen(head))).collect()
     };
-    let expected =
-        [appended(heads, &|key| rotated(key, &key_norm)), appended(heads + kv_heads, &|value| value.to_vec())];
+    let keys: Vec<f64> = appended(heads, &|key| rotated(key, &key_norm))
+        .chunks(head_dim)
+        .zip(widen(&projection_bias).chunks(head_dim))
+        .flat_map(|(key, bias)| kept_key(kv_cache, key, bias, rope_base, context))
+        .collect();
+    let expected = [keys, kept(kv_cache, &appended(heads + kv_heads, &|value| value.to_vec()))];
     let [keys, values] = [0, 1].map(|i| {
         let what = ["keys", "values"][i];
         // As bits, because what was not a number has to stay so.
@@ -140,7 +146,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
             assert!(before == after, "{name}: other positions of {what}");
         }
         let got = after.slice(position..position + 1, context).unpack(kv_cache, head_dim);
-        assert_close(&format!("{name}: {what}"), &got, &kept(kv_cache, &expected[i]), kept_tolerance(kv_cache));
+        assert_close(&format!("{name}: {what}"), &got, &expected[i], kept_tolerance(kv_cache));
         widen(&after.unpack(kv_cache, head_dim))
     });
 

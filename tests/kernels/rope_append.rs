@@ -6,7 +6,7 @@ use qwisp::backend::gpu::operations::{RopeAppend, rotations};
 use qwisp::backend::{Dimensions, HeadNorms, KvCacheFormat};
 use qwisp::generate::Random;
 
-use super::reference::kv_cache::kept;
+use super::reference::kv_cache::{kept, kept_key};
 use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
@@ -70,6 +70,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let &Dimensions { heads, kv_heads, head_dim, context, rope_base, rms_epsilon, kv_cache, .. } = dimensions;
     let name = &format!("{name}, {}, {}", kv_cache.name(), gpu.tier().name());
     let [query_norm, key_norm] = [0; 2].map(|_| normal(random, head_dim, 1.0));
+    let key_bias = normal(random, kv_heads * head_dim, 1.0);
     let norm_buffers = [&query_norm, &key_norm].map(|norm| gpu.uniform_values(norm));
     let rotated = |head: &[f64], norm: &[f32], position| match has_norms {
         true => rotate(&rms_norm(head, &widen(norm), rms_epsilon.into()), position, rope_base),
@@ -88,6 +89,7 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
         keys: &keys.numbers,
         values: &values.numbers,
         scales: CacheBuffers::scales(&keys, &values),
+        key_bias: &gpu.uniform_values(&key_bias),
         tokens,
         dimensions,
     }
@@ -101,14 +103,19 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
             .flat_map(|(kv_head, token)| transform(&widen(head(token, kv_head)), position + token))
             .collect()
     };
-    let expected_keys = appended(heads, &|head, position| rotated(head, &key_norm, position));
-    let expected_values = appended(heads + kv_heads, &|head, _| head.to_vec());
+    let key_biases = widen(&key_bias);
+    let expected_keys: Vec<f64> = appended(heads, &|head, position| rotated(head, &key_norm, position))
+        .chunks(head_dim)
+        .zip(key_biases.chunks(head_dim).cycle())
+        .flat_map(|(key, bias)| kept_key(kv_cache, key, bias, rope_base, context))
+        .collect();
+    let expected_values = kept(kv_cache, &appended(heads + kv_heads, &|head, _| head.to_vec()));
     for (what, buffer, expected) in [("keys", keys, expected_keys), ("values", values, expected_values)] {
         let cache = buffer.read(gpu).unpack(kv_cache, head_dim);
         let (before, rest) = cache.split_at(position * kv_heads * head_dim);
         let (here, after) = rest.split_at(tokens * kv_heads * head_dim);
         assert!(before.iter().chain(after).all(|&value| value == UNTOUCHED), "{name}: other positions of {what}");
-        assert_close(&format!("{name}: {what}"), here, &kept(kv_cache, &expected), kept_tolerance(kv_cache));
+        assert_close(&format!("{name}: {what}"), here, &expected, kept_tolerance(kv_cache));
     }
 
     let queries =

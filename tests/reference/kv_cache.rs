@@ -21,6 +21,16 @@ pub(crate) fn kept(format: KvCacheFormat, x: &[f64]) -> Vec<f64> {
     }
 }
 
+/// What is left of a rotated key, whose projection has this bias. Q8 keeps keys without it in the pairs of dimensions that
+/// turn by at most 1 over the context, which changes no softmax.
+pub(crate) fn kept_key(format: KvCacheFormat, key: &[f64], bias: &[f64], base: f64, context: usize) -> Vec<f64> {
+    let pairs = key.len() / 2;
+    let is_steady = |dim: usize| base.powf(-((dim % pairs) as f64) / pairs as f64) * context as f64 <= 1.0;
+    let is_removed = |dim: usize| format == KvCacheFormat::Q8 && is_steady(dim);
+    let removed = key.iter().zip(bias).enumerate().map(|(dim, (x, b))| if is_removed(dim) { x - b } else { *x });
+    kept(format, &removed.collect::<Vec<_>>())
+}
+
 /// The smallest bf16 that is no less than x, where x is positive and neither subnormal nor near the largest numbers.
 pub(crate) fn bf16_from(x: f64) -> f64 {
     let ulp = 2f64.powi(x.log2().floor() as i32 - 7);

@@ -7,7 +7,7 @@ use candle_core::Device;
 use qwisp::backend::KvCacheFormat;
 
 use super::attention::attention;
-use super::kv_cache::kept;
+use super::kv_cache::{kept, kept_key};
 use super::matmul::matvec;
 use super::rms_norm::rms_norm;
 use super::rope_append::rotate;
@@ -69,7 +69,12 @@ impl Qwen {
                 false => rotate(head, position, ROPE_BASE.into()),
             };
             for (head, key) in project("attn_k").chunks(head_dim).enumerate() {
-                keys[head].push(kept(self.kv_cache, &rotated(key, "attn_k_norm.weight")));
+                let bias = match self.weights.get(&name("attn_k.bias")) {
+                    Some(bias) => widen(&bias[head * head_dim..][..head_dim]),
+                    None => vec![0.0; head_dim],
+                };
+                let key = rotated(key, "attn_k_norm.weight");
+                keys[head].push(kept_key(self.kv_cache, &key, &bias, ROPE_BASE.into(), self.model.context));
             }
             for (head, value) in project("attn_v").chunks(head_dim).enumerate() {
                 values[head].push(kept(self.kv_cache, value));

@@ -81,6 +81,8 @@ pub struct GpuBackend {
     uploader: Option<Uploader>,
     dimensions: Dimensions,
     activations: Activations,
+    /// The bias of the keys that were projected last.
+    key_bias: Option<Tensor>,
     sampler: Sampler,
     /// What was handed over by the last `submit_ahead`.
     handed_over: Option<Promise>,
@@ -156,6 +158,7 @@ impl GpuBackend {
             uploader: None,
             dimensions,
             activations,
+            key_bias: None,
             sampler,
             handed_over: None,
             step: Step::default(),
@@ -311,6 +314,7 @@ impl Backend for GpuBackend {
     }
 
     fn query_key_value(&mut self, norm: &Tensor, projections: [&Projection<Tensor>; 3]) {
+        self.key_bias.clone_from(&projections[1].bias);
         if self.is_fused(projections.map(|projection| &projection.weight)) {
             let no_bias = &self.activations.no_bias;
             QueryKeyValue {
@@ -342,6 +346,7 @@ impl Backend for GpuBackend {
 
     fn attention(&mut self, norms: Option<&HeadNorms<Tensor>>, cache: &LayerCache) {
         let norms = norms.map(head_norm_buffers);
+        let key_bias = self.key_bias.as_ref().map_or(&self.activations.no_bias, Tensor::buffer);
         if self.step.rows == 1 {
             AttentionDecode {
                 step: &self.activations.step,
@@ -351,6 +356,7 @@ impl Backend for GpuBackend {
                 keys: &cache.keys,
                 values: &cache.values,
                 scales: cache.scales(),
+                key_bias,
                 output: &self.activations.attention,
                 partials: &self.activations.attention_partials,
                 splits: AttentionDecode::splits(self.step.position as usize + 1),
@@ -367,6 +373,7 @@ impl Backend for GpuBackend {
             keys: &cache.keys,
             values: &cache.values,
             scales: cache.scales(),
+            key_bias,
             tokens: self.step.rows as usize,
             dimensions: &self.dimensions,
         }
@@ -391,7 +398,8 @@ impl Backend for GpuBackend {
         let row_bytes = |columns: usize| (columns * size_of::<f32>()) as u64;
         let qkv_bytes = row_bytes(self.dimensions.qkv_columns());
         let attention_bytes = row_bytes(self.dimensions.heads * self.dimensions.head_dim);
-        let Self { recorder, activations, dimensions, row_positions, .. } = self;
+        let Self { recorder, activations, dimensions, row_positions, key_bias, .. } = self;
+        let key_bias = key_bias.as_ref().map_or(&activations.no_bias, Tensor::buffer);
         for (row, (cache, position)) in (0..).zip(caches.iter().zip(row_positions)) {
             let attention = AttentionDecode {
                 step: &activations.row_steps,
@@ -401,6 +409,7 @@ impl Backend for GpuBackend {
                 keys: &cache.keys,
                 values: &cache.values,
                 scales: cache.scales(),
+                key_bias,
                 output: &activations.attention,
                 partials: &activations.attention_partials,
                 splits: AttentionDecode::splits(*position + 1),

@@ -4,7 +4,7 @@ use super::attention_reduce::AttentionReduce;
 use super::rope_append::{norm_bindings, scale_bindings};
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
-use crate::backend::{Dimensions, HeadNorms};
+use crate::backend::{Dimensions, HeadNorms, KvCacheFormat};
 
 /// Positions that one workgroup takes. More of them share the work on the queries and make fewer partial results; fewer
 /// keep more of a GPU busy.
@@ -30,6 +30,8 @@ pub struct AttentionDecode<'a> {
     pub values: &'a wgpu::Buffer,
     /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where that format has scales, written at the token's position.
     pub scales: Option<[&'a wgpu::Buffer; 2]>,
+    /// f32 `[kv_heads, head_dim]`: the bias of the keys' projection, or zeros. Read where there are scales.
+    pub key_bias: &'a wgpu::Buffer,
     /// f32 `[heads, head_dim]`, written.
     pub output: &'a wgpu::Buffer,
     /// f32 of [`partial_floats`](Self::partial_floats) numbers, overwritten where there are several splits.
@@ -65,6 +67,7 @@ impl AttentionDecode<'_> {
         ];
         buffers.extend(norm_bindings(self.norms));
         buffers.extend(scale_bindings(self.scales));
+        buffers.extend(self.scales.map(|_| (12, self.key_bias)));
         recorder.dispatch(
             &Self::variant(self.dimensions, self.norms.is_some()),
             &buffers,
@@ -106,6 +109,9 @@ impl AttentionDecode<'_> {
         ];
         if normalizes_heads {
             constants.push(("EPSILON", dimensions.rms_epsilon.into()));
+        }
+        if dimensions.kv_cache == KvCacheFormat::Q8 {
+            constants.push(("FIRST_STEADY_PAIR", dimensions.first_steady_pair().into()));
         }
         Variant { normalizes_heads, kv_cache: dimensions.kv_cache, ..Variant::new("attention_decode", constants) }
     }

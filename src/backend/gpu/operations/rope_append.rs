@@ -2,7 +2,7 @@
 
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
-use crate::backend::{Dimensions, HeadNorms};
+use crate::backend::{Dimensions, HeadNorms, KvCacheFormat};
 
 /// Normalises queries and keys where the model does, rotates them, scales queries in place, and appends keys and values to
 /// the cache.
@@ -21,6 +21,8 @@ pub struct RopeAppend<'a> {
     pub values: &'a wgpu::Buffer,
     /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where that format has scales, written at the tokens' positions.
     pub scales: Option<[&'a wgpu::Buffer; 2]>,
+    /// f32 `[kv_heads, head_dim]`: the bias of the keys' projection, or zeros. Read where there are scales.
+    pub key_bias: &'a wgpu::Buffer,
     /// How many tokens.
     pub tokens: usize,
     /// The shape.
@@ -34,6 +36,7 @@ impl RopeAppend<'_> {
         let mut buffers = vec![(0, self.step), (1, self.qkv), (2, self.rotations), (3, self.keys), (4, self.values)];
         buffers.extend(norm_bindings(self.norms));
         buffers.extend(scale_bindings(self.scales));
+        buffers.extend(self.scales.map(|_| (12, self.key_bias)));
         let heads_per_workgroup = 64 / (head_dim / 8);
         recorder.dispatch(
             &Self::variant(self.dimensions, self.norms.is_some()),
@@ -54,6 +57,9 @@ impl RopeAppend<'_> {
         ];
         if normalizes_heads {
             constants.push(("EPSILON", dimensions.rms_epsilon.into()));
+        }
+        if dimensions.kv_cache == KvCacheFormat::Q8 {
+            constants.push(("FIRST_STEADY_PAIR", dimensions.first_steady_pair().into()));
         }
         Variant { normalizes_heads, kv_cache: dimensions.kv_cache, ..Variant::new("rope_append", constants) }
     }
