@@ -18,8 +18,10 @@ const MATRIX_BYTES: u64 = 64 << 20;
 const SOFTWARE_MATRIX_BYTES: u64 = 4 << 20;
 /// A run takes at least so long.
 const SHORTEST_RUN: Duration = Duration::from_millis(80);
-/// And so many times as long as it takes to hear of an empty one: some browsers look only every 100 ms.
+/// And so many times as long as it takes to hear of an empty one: some browsers look only every 100 ms. But a device that is
+/// busy otherwise is not given all the more to do.
 const SHORTEST_RUN_IN_WAITS: u32 = 5;
+const LONGEST_SHORTEST_RUN: Duration = Duration::from_millis(500);
 /// More than this is not handed over at once, however fast it is.
 const MOST_DISPATCHES: u32 = 4096;
 /// Numbers of the kernel that takes no time by itself.
@@ -34,7 +36,7 @@ const SMALL_COLUMNS: usize = 64;
 pub async fn measure_reading_rates(device: &Device) -> Result<ReadingRates> {
     let mut stopwatch = Stopwatch { recorder: Recorder::new(device.clone()), shortest_run: SHORTEST_RUN };
     let wait = stopwatch.time(|_| ()).await?.max(stopwatch.time(|_| ()).await?);
-    stopwatch.shortest_run = SHORTEST_RUN.max(wait * SHORTEST_RUN_IN_WAITS);
+    stopwatch.shortest_run = (wait * SHORTEST_RUN_IN_WAITS).clamp(SHORTEST_RUN, LONGEST_SHORTEST_RUN);
 
     let seconds_per_dispatch = measure_dispatch(&mut stopwatch).await?;
     let mut bytes_per_second = Vec::new();
