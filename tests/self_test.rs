@@ -22,7 +22,7 @@ struct Fault {
 }
 
 /// One for every kernel that a prompt and an answer take, in the order in which they run.
-const FAULTS: [Fault; 16] = [
+const FAULTS: [Fault; 17] = [
     // Every other block of weights is missing.
     Fault { kernel: "repack", right: "first + 1u < piece.blocks", wrong: "false" },
     // Half of an embedding is the other half's.
@@ -50,6 +50,8 @@ const FAULTS: [Fault; 16] = [
     Fault { kernel: "gate_up", right: "exp(min(-x", wrong: "exp(min(x" },
     // The next token stands in the wrong place.
     Fault { kernel: "sample", right: "step.position + step.rows", wrong: "step.position + step.rows + 1u" },
+    // What reads the logits for the host.
+    Fault { kernel: "matvec", right: "store(0u, row, sum", wrong: "store(0u, row, -sum" },
 ];
 
 thread_local! {
