@@ -6,6 +6,7 @@ import { TransferRate } from "./transfer_rate.js";
 
 /** @type {Record<LoadProgress["phase"], string>} */
 const PHASE_WORDS = {
+  wait: "Another tab is downloading it",
   download: "Downloading",
   verify: "Checking the file",
   upload: "Reading from this device",

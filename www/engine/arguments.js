@@ -3,7 +3,17 @@ import { QwispError } from "./errors.js";
 import { expect, isObject, isUint32 } from "./expect.js";
 import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
-const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
+const LOAD_OPTIONS = [
+  "model",
+  "sha256",
+  "backend",
+  "tier",
+  "contextLength",
+  "cache",
+  "patienceMs",
+  "onProgress",
+  "signal",
+];
 const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"];
 /** A batch has one signal, and its conversations have nothing of their own to call. */
 const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
@@ -21,7 +31,7 @@ const MAX_DEPTH = 64;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, backend, tier, cache, onProgress, signal } = options;
+  const { sha256, backend, tier, cache, patienceMs, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
   expect(
     backend === undefined || BACKENDS.includes(backend),
@@ -31,6 +41,12 @@ export function checkLoadOptions(options) {
   );
   expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
   expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
+  expect(
+    patienceMs === undefined || (Number.isFinite(patienceMs) && patienceMs >= 0),
+    "Engine.load: patienceMs",
+    "a number from 0",
+    patienceMs,
+  );
   checkCallback("Engine.load: onProgress", onProgress);
   checkSignal("Engine.load", signal);
 }

@@ -60,8 +60,8 @@ export interface LoadOptions {
    */
   model: string | URL | Blob;
   /**
-   * SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: the catalogue's, or no
-   * check.
+   * SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: the catalogue's, or the one
+   * that the server states (`Repr-Digest`, `X-Linked-ETag`, or Hugging Face of its files), or no check.
    */
   sha256?: string;
   /**
@@ -83,9 +83,18 @@ export interface LoadOptions {
    * `false` for a `File` or `Blob`.
    */
   cache?: boolean;
-  /** Called while loading. */
+  /**
+   * How long to go on trying, in milliseconds, while a server fails, stalls or can't be reached: the pauses between
+   * attempts add up to at most so much, anew after each byte that comes. A server that has never answered gets two seconds
+   * at most, unless it says when to come back. 0 gives up at the first failure. Default: 120,000.
+   */
+  patienceMs?: number;
+  /** Called while loading: about five times a second while bytes come, and each second while it waits. */
   onProgress?: (progress: LoadProgress) => void;
-  /** Stops the load, which then rejects with `aborted` at once and leaves nothing of an incomplete file stored. */
+  /**
+   * Stops the load, which then rejects with `aborted` at once. What was verified stays stored, and the next load goes on
+   * there.
+   */
   signal?: AbortSignal;
 }
 
@@ -97,14 +106,38 @@ export type Tier = "auto" | "core" | "f16" | "packed" | "subgroups";
 
 export interface LoadProgress {
   /**
-   * `download` takes the file from its address and `upload` from this device's storage, both to what computes; `compile`
+   * `download` takes the file from its address and `upload` from this device's storage, both to what computes; a file that
+   * is stored in part takes both. `wait`: another tab is downloading the same file, and the figures are that tab's. `compile`
    * prepares the shaders; `ready` comes once, last.
    */
-  phase: "download" | "verify" | "upload" | "compile" | "ready";
+  phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
+  /** Goes back to 0 when the file has changed on its server; see `notice`. */
   loadedBytes: number;
+  /** 0 as long as it isn't known. */
   totalBytes: number;
-  /** Whether the bytes come from this device's storage rather than the network. */
+  /** Whether the bytes come from this device's storage rather than the network; in the end, whether all did. */
   fromCache: boolean;
+  /** Over the last seconds; null while nothing comes, or too little to tell. */
+  bytesPerSecond: number | null;
+  /** Until the last byte, at that speed. */
+  secondsLeft: number | null;
+  /** While the server fails or can't be reached: how long until it is asked again. Otherwise null. */
+  retryInMs: number | null;
+  /** The latest thing that happened in this load that a person should know. It stays until the end. */
+  notice: LoadNotice | null;
+}
+
+export type LoadNotice =
+  /** The file changed on its server in the middle of the download, which starts over. */
+  | { kind: "changed" }
+  /** The model works, but isn't kept, or not all of it. */
+  | ({ kind: "not-kept" } & NotKept);
+
+export interface NotKept {
+  /** `no-room`: too little free storage. `refused`: the browser has no storage for this page, or it fails. */
+  reason: "no-room" | "refused";
+  /** How many bytes more there would have to be free, if the browser says. */
+  missingBytes: number | null;
 }
 
 /** What was loaded and what it runs on, as of the moment when loading ended. */
@@ -139,6 +172,8 @@ export interface EngineInfo {
   };
   /** Whether the file is kept on this device now, so that the next load needs no network. */
   stored: boolean;
+  /** Why it isn't, where it should have been. Null if it is, and where `cache` or the kind of source doesn't ask for it. */
+  notKept: NotKept | null;
 }
 
 /**

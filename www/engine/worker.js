@@ -2,9 +2,12 @@
  * The engine's dedicated worker: starts the WebAssembly module and runs the calls of `worker_client.js`, one at a time
  * and in order. Only an abort message overtakes.
  */
+import { withDownloadTurn } from "./download_turn.js";
 import { errorToPlain } from "./errors.js";
 import { exportFile } from "./export_file.js";
+import { HttpClient } from "./http_client.js";
 import { importFile } from "./import_file.js";
+import { ModelStore } from "./model_store.js";
 import { requestSubgroups } from "./request_subgroups.js";
 import { startModule } from "./start_module.js";
 
@@ -27,7 +30,18 @@ const methods = {
     const mayUseGpu = options.backend !== "cpu";
     if (mayUseGpu && (options.tier === "auto" || options.tier === "subgroups")) requestSubgroups();
     const { WasmEngine } = await startModule(reportStopped);
-    engine = await WasmEngine.load(options, report, signal);
+    const client = new HttpClient(signal, options.stallMs);
+    const load = (/** @type {(progress: any) => void} */ report) =>
+      WasmEngine.load(options, store ?? undefined, client, report, signal);
+    // A browser that refuses to store anything can still chat.
+    const store = options.cache ? await ModelStore.open().catch(() => null) : null;
+    try {
+      engine = store
+        ? await withDownloadTurn(options.address, turnOptions(store, options, report, signal), load)
+        : await load(report);
+    } finally {
+      store?.close();
+    }
     return engine.info();
   },
   chat: ([messages, options], { report, signal }) =>
@@ -49,6 +63,26 @@ const methods = {
   importFile: ([file, options], context) =>
     importFile(file, options, { ...context, startModule: () => startModule(reportStopped) }),
 };
+
+/**
+ * @param {ModelStore} store
+ * @param {{ address: string, sha256?: string }} options
+ * @param {(progress: unknown) => void} report
+ * @param {AbortSignal} signal
+ */
+function turnOptions(store, { address, sha256 }, report, signal) {
+  const isComplete = async () => {
+    try {
+      const manifest = await store.manifest(address);
+      if (manifest?.isComplete) return sha256 === undefined || manifest.sha256 === sha256.toLowerCase();
+      await store.removeLeftovers();
+    } catch {
+      // The load finds out what is the matter with the store.
+    }
+    return false;
+  };
+  return { isComplete, report, signal };
+}
 
 /**
  * Tells the page that the module is dead, so that it does not wait for answers that cannot come.
