@@ -199,6 +199,20 @@ export class ModelBench {
     }
   }
 
+  /** Aborts a load that was started, and says how it ended. */
+  async abortLoad() {
+    return await this.page.page.evaluate(async () => {
+      const { loading, abort } = /** @type {any} */ (globalThis).started;
+      const start = performance.now();
+      abort.abort();
+      const kind = await loading.then(
+        () => "loaded",
+        (/** @type {any} */ error) => error.kind,
+      );
+      return { kind, tookMs: performance.now() - start };
+    });
+  }
+
   /**
    * Waits for a load that was started, whose engine is then the page's.
    * @param {EnginePage} page
