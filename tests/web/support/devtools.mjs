@@ -1,21 +1,19 @@
 /** What Chromium's developer tools can do to a page. */
 
-/**
- * @typedef {import("playwright-core").Page} Page
- * @typedef {import("./browser.mjs").TestPage} TestPage
- */
+/** @typedef {import("./browser.mjs").TestPage} TestPage */
 
 /**
  * Gives an origin so much room.
  * @param {TestPage} page
  * @param {string} url of the origin
- * @param {number | null} quotaBytes null ends it
+ * @param {number} quotaBytes
+ * @returns {Promise<() => Promise<void>>} what ends it
  */
 export async function overrideQuota(page, url, quotaBytes) {
-  const { origin } = new URL(url);
-  await withDevtools(page, (session) =>
-    session.send("Storage.overrideQuotaForOrigin", { origin, ...(quotaBytes === null ? {} : { quotaSize: quotaBytes }) }),
-  );
+  const session = await openDevtools(page);
+  // It ends with the session, too.
+  await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(url).origin, quotaSize: quotaBytes });
+  return () => session.detach();
 }
 
 /**
@@ -24,26 +22,17 @@ export async function overrideQuota(page, url, quotaBytes) {
  * @returns {Promise<number>} bytes, those of array buffers among them
  */
 export async function heapBytes(page) {
-  return await withDevtools(page, async (session) => {
-    await session.send("HeapProfiler.collectGarbage");
-    const { usedSize, backingStorageSize = 0 } = /** @type {{ usedSize: number, backingStorageSize?: number }} */ (
-      await session.send("Runtime.getHeapUsage")
-    );
-    return usedSize + backingStorageSize;
-  });
+  const session = await openDevtools(page);
+  await session.send("HeapProfiler.collectGarbage");
+  const { usedSize, backingStorageSize = 0 } = /** @type {{ usedSize: number, backingStorageSize?: number }} */ (
+    await session.send("Runtime.getHeapUsage")
+  );
+  await session.detach();
+  return usedSize + backingStorageSize;
 }
 
-/**
- * @template T
- * @param {TestPage} page of Chromium
- * @param {(session: import("playwright-core").CDPSession) => Promise<T>} run
- */
-async function withDevtools(page, run) {
-  const chromiumPage = /** @type {Page} */ (/** @type {unknown} */ (page));
-  const session = await chromiumPage.context().newCDPSession(chromiumPage);
-  try {
-    return await run(session);
-  } finally {
-    await session.detach();
-  }
+/** @param {TestPage} page of Chromium */
+async function openDevtools(page) {
+  const chromiumPage = /** @type {import("playwright-core").Page} */ (/** @type {unknown} */ (page));
+  return await chromiumPage.context().newCDPSession(chromiumPage);
 }
