@@ -28,11 +28,11 @@ const NO_WEBGPU_FLAGS = ["--disable-features=WebGPU", "--disable-gpu"];
 
 /**
  * Starts a browser with an empty profile on disk: unlike a private window it stores files as for any visitor.
- * @param {{ webgpu?: boolean, profile?: string }} [options] `webgpu: false` is a browser without an adapter; `profile` is a
- *   folder that the caller deletes
+ * @param {{ webgpu?: boolean, profile?: string, flags?: string[] }} [options] `webgpu: false` is a browser without an adapter;
+ *   `profile` is a folder that the caller deletes
  * @returns {Promise<Chromium>}
  */
-export async function launchChromium({ webgpu = true, profile: givenProfile } = {}) {
+export async function launchChromium({ webgpu = true, profile: givenProfile, flags = [] } = {}) {
   const profile = givenProfile ?? (await mkdtemp(join(tmpdir(), "qwisp-profile-")));
   // Chromium refuses to put root into its sandbox.
   const isRoot = process.getuid?.() === 0;
@@ -40,7 +40,7 @@ export async function launchChromium({ webgpu = true, profile: givenProfile } = 
     executablePath: findBrowser("chromium"),
     headless: true,
     chromiumSandbox: !isRoot,
-    args: [...QUIET_FLAGS, ...(webgpu ? WEBGPU_FLAGS : NO_WEBGPU_FLAGS)],
+    args: [...QUIET_FLAGS, ...(webgpu ? WEBGPU_FLAGS : NO_WEBGPU_FLAGS), ...flags],
   });
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   return {
