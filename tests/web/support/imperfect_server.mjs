@@ -2,7 +2,11 @@
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseRange, sendText } from "../../../scripts/serve.mjs";
+
+/** What a piece of 64 KiB takes from a slow server. */
+const SLOW_PIECE_MS = 20;
 
 /**
  * @typedef {object} Flaws
@@ -10,6 +14,7 @@ import { parseRange, sendText } from "../../../scripts/serve.mjs";
  * @property {boolean} [hidesHeaders] pages of other origins can't read Content-Range
  * @property {boolean} [changes] the file is another one at each request
  * @property {number} [cutOffset] the connection breaks at this byte
+ * @property {boolean} [isSlow] each piece takes a while, as long as this is set
  * @property {number} [stallOffset] nothing comes from this byte on, and the connection stays open
  */
 
@@ -43,6 +48,7 @@ export async function sendImperfectly(request, response, path, flaws) {
   const end = Math.min(last, cutOffset - 1, stallOffset - 1);
   for await (const chunk of createReadStream(path, { start: first, end })) {
     await new Promise((written) => response.write(chunk, written));
+    if (flaws.isSlow) await sleep(SLOW_PIECE_MS);
   }
   if (end === last) response.end();
   else if (end === cutOffset - 1) request.socket.destroy();
