@@ -56,6 +56,19 @@ describeInEachBrowser("two tabs", { timeout: 4 * TIMEOUT_MS }, (browserName) => 
     assert.ok(again <= RECORD_BYTES, `${again} bytes were sent again`);
   });
 
+  it("end their waiting when they are told to", { timeout: TIMEOUT_MS }, async () => {
+    const url = bench.server.imperfectUrl({ stallOffset: 2.5 * RECORD_BYTES });
+    const first = await EnginePage.open(bench.browser.context, bench.server.url);
+    await bench.startLoad(url, {}, first);
+    await bench.waitForProgress(({ loadedBytes }) => loadedBytes >= 2 * RECORD_BYTES, first);
+    await bench.startLoad(url);
+    await bench.waitForProgress(({ phase }) => phase === "wait");
+    assert.equal((await bench.abortLoad()).kind, "aborted");
+    assert.equal((await bench.abortLoad(first)).kind, "aborted");
+    assert.deepEqual(first.uncaught, []);
+    await first.close();
+  });
+
   it("go on each for itself when the first one keeps nothing", { timeout: TIMEOUT_MS }, async () => {
     const url = bench.server.imperfectUrl({ bytesPerSecond: SLOW });
     const second = await EnginePage.open(bench.browser.context, bench.server.url);

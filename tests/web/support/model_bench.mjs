@@ -208,9 +208,12 @@ export class ModelBench {
     }
   }
 
-  /** Aborts a load that was started, and says how it ended. */
-  async abortLoad() {
-    return await this.page.page.evaluate(async () => {
+  /**
+   * Aborts a load that was started, and says how it ended.
+   * @param {EnginePage} page
+   */
+  async abortLoad(page = this.page) {
+    return await page.page.evaluate(async () => {
       const { loading, abort } = /** @type {any} */ (globalThis).started;
       const start = performance.now();
       abort.abort();
