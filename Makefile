@@ -54,8 +54,8 @@ verify-browser: build setup-tests model ## Let the real model answer in a browse
 	node scripts/verify_browser.mjs --browser "$(BROWSER)" --model "$(MODEL)" --golden "$(GOLDEN)" \
 		$(if $(TIER),--tier "$(TIER)") $(if $(BACKEND),--backend "$(BACKEND)")
 
-verify-download: build setup-tests model ## Download the real model through a network that breaks off: MODEL=, CUTS=, BACKEND=, RUNS=
-	node scripts/verify_download.mjs --model "$(MODEL)" $(foreach option,cuts backend runs,$(call bench_option,$(option)))
+verify-download: build setup-tests model ## Download the real model through a network that breaks off: MODEL=, CUTS=, SPEED=, BACKEND=, RUNS=
+	node scripts/verify_download.mjs --model "$(MODEL)" $(foreach option,cuts speed backend runs,$(call bench_option,$(option)))
 
 bench: build setup-tests model ## Measure speed, loading, memory, costs: PROMPTS=, GENERATE=, RUNS=, TARGETS=, BASELINE=older/dist
 	@node scripts/bench.mjs --model "$(MODEL)" $(foreach option,prompts generate runs targets tier patience timeout \

@@ -2,9 +2,10 @@
  * Downloads the real model in a browser through a network that breaks off at random places, and shows what that costs; then
  * loads it from IndexedDB, and compares the time with that of plainly reading the same records.
  *
- *     node scripts/verify_download.mjs --model FILE.gguf [--cuts 20] [--backend cpu] [--runs 3]
+ *     node scripts/verify_download.mjs --model FILE.gguf [--cuts 20] [--backend cpu] [--runs 3] [--speed 20000000]
  *
- * The variable SEED repeats the places of another run.
+ * What is under way when a connection breaks is lost, and a server on the same machine runs ahead by all that sockets have room
+ * for. So it sends `--speed` bytes a second, which the browser keeps up with. The variable SEED repeats the places of another run.
  */
 
 import { createHash } from "node:crypto";
@@ -136,6 +137,7 @@ async function main() {
       cuts: { type: "string", default: "20" },
       backend: { type: "string", default: "cpu" },
       runs: { type: "string", default: "3" },
+      speed: { type: "string", default: "20000000" },
     },
   });
   if (!values.model) throw new Error("--model is needed");
@@ -146,7 +148,7 @@ async function main() {
   const sha256 = await sha256Of(modelPath);
   const cuts = randomOffsets(cutCount, totalBytes);
   const server = await startTestServer({ modelPath });
-  const url = server.imperfectUrl({ cuts });
+  const url = server.imperfectUrl({ cuts, bytesPerSecond: Number(values.speed) });
   const browser = await launchChromium();
   try {
     console.log(`${browser.version}, backend ${backend}, ${totalBytes} bytes, ${cutCount} cuts`);
