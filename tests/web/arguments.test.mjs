@@ -5,8 +5,10 @@ import { describe, it } from "node:test";
 import {
   checkBatch,
   checkChat,
+  checkImport,
   checkLoadOptions,
   checkScoreOptions,
+  checkStoredAddress,
   plainJson,
   tokenIds,
   withoutUndefined,
@@ -66,6 +68,28 @@ describe("the options of Engine.load", () => {
     /tier: expected one of auto, core.*, got "cuda"/,
   );
   refuses("a signal that is none", () => checkLoadOptions({ signal: {} }), /signal: expected an AbortSignal/);
+});
+
+describe("the arguments of storedModels", () => {
+  const file = new File(["GGUF"], "a.gguf");
+  it("may be all that are documented", () => {
+    const { signal } = new AbortController();
+    checkImport(file, {});
+    checkImport(file, { address: undefined, sha256: undefined, onProgress: undefined, signal: undefined });
+    checkImport(file, { address: "a.gguf", sha256: "0aF".repeat(21) + "0", onProgress: () => {}, signal });
+    checkImport(new Blob(["GGUF"]), { address: new URL("https://example.org/a.gguf") });
+    for (const address of ["models/a.gguf", "https://example.org/a.gguf", "file:///a", new URL("file:///a")]) {
+      checkStoredAddress("address", address);
+    }
+  });
+  refuses("an address that is none", () => checkStoredAddress("remove: address", 5), /remove: address.*got 5/);
+  refuses("an empty address", () => checkStoredAddress("address", ""), /expected an address of a model/);
+  refuses("an impossible address", () => checkStoredAddress("address", "http://"), /expected an address of a model/);
+  refuses("no file", () => checkImport("a.gguf", {}), /file: expected a File or a Blob, got "a\.gguf"/);
+  refuses("a Blob without an address", () => checkImport(new Blob([]), {}), /address: expected one for a Blob/);
+  refuses("an import's short hash", () => checkImport(file, { sha256: "0" }), /64 hexadecimal digits/);
+  refuses("an unknown option of an import", () => checkImport(file, { name: "a" }), /one of address, sha256/);
+  refuses("a signal of an import that is none", () => checkImport(file, { signal: {} }), /an AbortSignal/);
 });
 
 describe("the arguments of chat", () => {
