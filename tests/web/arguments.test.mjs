@@ -5,10 +5,12 @@ import { describe, it } from "node:test";
 import {
   checkBatch,
   checkChat,
+  checkImport,
   checkLoadOptions,
   checkProbeOptions,
   checkRankOptions,
   checkScoreOptions,
+  checkStoredAddress,
   plainJson,
   tokenIds,
   withoutUndefined,
@@ -36,6 +38,7 @@ describe("the options of Engine.load", () => {
       contextLength: 2,
       kvCache: "q8",
       cache: false,
+      patienceMs: 0,
     };
     checkLoadOptions({ ...options, onProgress: () => {}, signal });
     checkLoadOptions({
@@ -50,6 +53,13 @@ describe("the options of Engine.load", () => {
   refuses("an unknown name", () => checkLoadOptions({ modle: "a.gguf" }), /one of model, sha256.*, got "modle"/);
   refuses("a short hash", () => checkLoadOptions({ sha256: "0".repeat(63) }), /sha256: expected 64 hexadecimal digits/);
   refuses("a hash that is none", () => checkLoadOptions({ sha256: "g".repeat(64) }), /64 hexadecimal digits/);
+  for (const patienceMs of [-1, NaN, Infinity, "60"]) {
+    refuses(
+      `a patience of ${patienceMs}`,
+      () => checkLoadOptions({ patienceMs }),
+      /patienceMs: expected a number from 0/,
+    );
+  }
   refuses(
     "an unknown backend",
     () => checkLoadOptions({ backend: "wasm" }),
@@ -106,6 +116,28 @@ describe("what rankModels takes", () => {
   );
   refuses("no memory", () => checkRankOptions([], { memoryBytes: 0 }), /memoryBytes: expected a number above 0, got 0/);
   refuses("an unknown name", () => checkRankOptions([], { tasks: [] }), /one of task, probe, memoryBytes, got "tasks"/);
+});
+
+describe("the arguments of storedModels", () => {
+  const file = new File(["GGUF"], "a.gguf");
+  it("may be all that are documented", () => {
+    const { signal } = new AbortController();
+    checkImport(file, {});
+    checkImport(file, { address: undefined, sha256: undefined, onProgress: undefined, signal: undefined });
+    checkImport(file, { address: "a.gguf", sha256: "0aF".repeat(21) + "0", onProgress: () => {}, signal });
+    checkImport(new Blob(["GGUF"]), { address: new URL("https://example.org/a.gguf") });
+    for (const address of ["models/a.gguf", "https://example.org/a.gguf", "file:///a", new URL("file:///a")]) {
+      checkStoredAddress("address", address);
+    }
+  });
+  refuses("an address that is none", () => checkStoredAddress("remove: address", 5), /remove: address.*got 5/);
+  refuses("an empty address", () => checkStoredAddress("address", ""), /expected an address of a model/);
+  refuses("an impossible address", () => checkStoredAddress("address", "http://"), /expected an address of a model/);
+  refuses("no file", () => checkImport("a.gguf", {}), /file: expected a File or a Blob, got "a\.gguf"/);
+  refuses("a Blob without an address", () => checkImport(new Blob([]), {}), /address: expected one for a Blob/);
+  refuses("an import's short hash", () => checkImport(file, { sha256: "0" }), /64 hexadecimal digits/);
+  refuses("an unknown option of an import", () => checkImport(file, { name: "a" }), /one of address, sha256/);
+  refuses("a signal of an import that is none", () => checkImport(file, { signal: {} }), /an AbortSignal/);
 });
 
 describe("the arguments of chat", () => {

@@ -1,6 +1,14 @@
 /** Never run: the compiler checks that the published types allow what the documentation shows, and nothing looser. */
 
-import { Engine, FATAL_KINDS, QwispError, rankModels, type Catalogue, type ErrorKind } from "../../www/engine/qwisp.js";
+import {
+  Engine,
+  FATAL_KINDS,
+  QwispError,
+  rankModels,
+  storedModels,
+  type Catalogue,
+  type ErrorKind,
+} from "../../www/engine/qwisp.js";
 
 export async function useEverything(file: File, signal: AbortSignal): Promise<string> {
   const engine = await Engine.load({
@@ -70,6 +78,26 @@ export async function useEverything(file: File, signal: AbortSignal): Promise<st
   console.log(prefill.tokens, decode.weightBytesRead / (await engine.measureBandwidth()));
   await engine.unload();
   return streamed;
+}
+
+export async function useStorage(file: File, signal: AbortSignal): Promise<File[]> {
+  const imported = await storedModels.importFile(file, {
+    sha256: "0".repeat(64),
+    onProgress: ({ phase, loadedBytes, totalBytes }) =>
+      console.log(phase satisfies "verify" | "store", loadedBytes / totalBytes),
+    signal,
+  });
+  const { usedBytes, quotaBytes, isPersistent } = await storedModels.usage();
+  console.log(usedBytes / quotaBytes, isPersistent || (await storedModels.askToKeep()));
+  const files: File[] = [];
+  for (const { address, isComplete, storedBytes, lastUsedAt, sha256 } of await storedModels.list()) {
+    console.log(storedBytes, new Date(lastUsedAt), sha256?.length);
+    if (isComplete) files.push(await storedModels.exportFile(address));
+    else await storedModels.remove(address);
+  }
+  await storedModels.importFile(new Blob([]), { address: imported.address });
+  await storedModels.clear();
+  return files;
 }
 
 export function isFatal(error: unknown): boolean {

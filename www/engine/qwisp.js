@@ -64,8 +64,9 @@ export class Engine {
   static async load(options) {
     checkLoadOptions(options);
     const { model, backend = "auto", tier = "auto", contextLength, kvCache = "f16" } = options;
-    const { cache = true, patienceMs = DEFAULT_PATIENCE_MS, onProgress, signal } = options;
+    const { patienceMs = DEFAULT_PATIENCE_MS, onProgress, signal } = options;
     const source = await resolveModel(model, signal);
+    const { cache = !source.isLocal } = options;
     const moduleOptions = {
       address: source.address,
       urls: source.urls,
