@@ -11,9 +11,9 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::{Manifest, Store, StoreFailure};
 
-/// How many records are read ahead of the one that is asked for. While one is handed to the device, the browser hashes the
-/// next, and fetches the one after it.
-const READ_AHEAD: u32 = 2;
+/// How many records are read ahead of the one that is asked for: while one is handed to the device, the browser fetches and
+/// hashes those after it.
+const READ_AHEAD: u32 = 3;
 
 #[wasm_bindgen]
 extern "C" {
@@ -24,6 +24,8 @@ extern "C" {
     fn manifest(this: &ModelStore, address: &str) -> Promise;
     #[wasm_bindgen(method, js_name = hashedRecord)]
     fn hashed_record(this: &ModelStore, address: &str, index: u32) -> Promise;
+    #[wasm_bindgen(method)]
+    fn release(this: &ModelStore, bytes: &Uint8Array);
     #[wasm_bindgen(method, js_name = writeRecord)]
     fn write_record(this: &ModelStore, address: &str, index: u32, bytes: &[u8], fields: JsValue) -> Promise;
     #[wasm_bindgen(method, js_name = writeManifest)]
@@ -99,6 +101,7 @@ impl Store for IndexedDb {
         let bytes = record.bytes();
         buffer.resize(bytes.length() as usize, 0);
         bytes.copy_to(buffer);
+        self.store.release(&bytes);
         let hash = || Sha256::digest(&buffer[..]).iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(Some(record.sha256().unwrap_or_else(hash)))
     }

@@ -35,6 +35,7 @@ describe("the options of Engine.load", () => {
       tier: "core",
       contextLength: 2,
       cache: false,
+      patienceMs: 0,
     };
     checkLoadOptions({ ...options, onProgress: () => {}, signal });
     checkLoadOptions({
@@ -49,6 +50,13 @@ describe("the options of Engine.load", () => {
   refuses("an unknown name", () => checkLoadOptions({ modle: "a.gguf" }), /one of model, sha256.*, got "modle"/);
   refuses("a short hash", () => checkLoadOptions({ sha256: "0".repeat(63) }), /sha256: expected 64 hexadecimal digits/);
   refuses("a hash that is none", () => checkLoadOptions({ sha256: "g".repeat(64) }), /64 hexadecimal digits/);
+  for (const patienceMs of [-1, NaN, Infinity, "60"]) {
+    refuses(
+      `a patience of ${patienceMs}`,
+      () => checkLoadOptions({ patienceMs }),
+      /patienceMs: expected a number from 0/,
+    );
+  }
   refuses(
     "an unknown backend",
     () => checkLoadOptions({ backend: "wasm" }),

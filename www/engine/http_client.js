@@ -2,7 +2,7 @@
  * How the engine's worker asks for files: ranges of them, with a limit to how long nothing may come. The WebAssembly module
  * decides what to ask for, and whether to ask again.
  */
-import { nativeSha256 } from "./model_store.js";
+import { nativeSha256, release } from "./model_store.js";
 
 /** Of the text that stands for a large file in a repository, more is never needed. */
 const POINTER_BYTES = 1024;
@@ -98,6 +98,8 @@ class HttpAnswer {
   #stall;
   /** @type {ReadableStreamDefaultReader<Uint8Array> | undefined} */
   #reader;
+  /** The bytes that were read last. @type {Uint8Array | undefined} */
+  #chunk;
 
   /**
    * @param {Response} response
@@ -126,11 +128,15 @@ class HttpAnswer {
     return this.#response.headers.get(name);
   }
 
-  /** @returns {Promise<Uint8Array | null>} The next bytes; null at the end. */
+  /** @returns {Promise<Uint8Array | null>} The next bytes, which are good until the next call; null at the end. */
   async read() {
+    if (this.#chunk) release(this.#chunk);
+    this.#chunk = undefined;
     if (!this.#reader) return null;
     const { done, value } = await this.#stall.watch(this.#reader.read());
-    return done ? null : value;
+    if (done) return null;
+    this.#chunk = value;
+    return value;
   }
 
   /** Whatever still comes is not wanted. */

@@ -27,6 +27,13 @@
 
 /** @typedef {Omit<Manifest, "address" | "name" | "storedAt" | "lastUsedAt"> & { name?: string }} ManifestFields */
 
+/**
+ * @typedef {{ bytes: Uint8Array, sha256: string | null }} HashedRecord
+ * @typedef {(address: string, index: number) => Promise<HashedRecord | null>} ReadRecord
+ * @typedef {{ read: ReadRecord, close(): void }} RecordReader
+ * @typedef {(readHere: ReadRecord) => RecordReader} MakeReader
+ */
+
 /** As the engine has it: the unit in which a file is stored, verified and handed to the device. */
 export const RECORD_BYTES = 4 << 20;
 
@@ -73,9 +80,25 @@ export async function nativeSha256(bytes) {
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/**
+ * Frees the memory of bytes that nobody will look at again, at once: megabytes would else pile up until the next garbage
+ * collection.
+ *
+ * @param {Uint8Array} bytes
+ */
+export function release(bytes) {
+  const buffer = /** @type {any} */ (bytes.buffer);
+  // Missing in browsers before 2024, which collect it when they like.
+  buffer.transfer?.(0);
+}
+
 export class ModelStore {
   /** @type {IDBDatabase} */
   #database;
+  /** Who reads and hashes records. @type {RecordReader | null} */
+  #reader = null;
+  /** @type {MakeReader | null} */
+  #makeReader = null;
   /** What a record is copied into on its way, so that writing a model leaves no garbage. @type {Uint8Array | null} */
   #scratch = null;
 
@@ -112,7 +135,17 @@ export class ModelStore {
   }
 
   close() {
+    this.#reader?.close();
     this.#database.close();
+  }
+
+  /**
+   * From now on `hashedRecord` lets another one read, who is made when the first record is asked for.
+   *
+   * @param {MakeReader} makeReader
+   */
+  readElsewhere(makeReader) {
+    this.#makeReader = makeReader;
   }
 
   /**
@@ -143,11 +176,26 @@ export class ModelStore {
    *
    * @param {string} address
    * @param {number} index
-   * @returns {Promise<{ bytes: Uint8Array, sha256: string | null } | null>}
+   * @returns {Promise<HashedRecord | null>}
    */
-  async hashedRecord(address, index) {
+  hashedRecord(address, index) {
+    this.#reader ??= this.#makeReader?.((address, index) => this.#hashedRecord(address, index)) ?? null;
+    return this.#reader ? this.#reader.read(address, index) : this.#hashedRecord(address, index);
+  }
+
+  /** @type {ReadRecord} */
+  async #hashedRecord(address, index) {
     const bytes = await this.record(address, index);
     return bytes && { bytes, sha256: await nativeSha256(/** @type {BufferSource} */ (bytes)) };
+  }
+
+  /**
+   * Frees what `hashedRecord` gave.
+   *
+   * @param {Uint8Array} bytes
+   */
+  release(bytes) {
+    release(bytes);
   }
 
   /**

@@ -8,6 +8,7 @@ import { exportFile } from "./export_file.js";
 import { importFile } from "./import_file.js";
 import { HttpClient } from "./http_client.js";
 import { ModelStore } from "./model_store.js";
+import { ReaderClient } from "./reader_client.js";
 import { requestSubgroups } from "./request_subgroups.js";
 import { startModule } from "./start_module.js";
 
@@ -33,6 +34,7 @@ const methods = {
       WasmEngine.load(options, store ?? undefined, client, report, signal);
     // A browser that refuses to store anything can still chat.
     const store = options.cache ? await ModelStore.open().catch(() => null) : null;
+    store?.readElsewhere((readHere) => new ReaderClient(readHere));
     try {
       engine = store
         ? await withDownloadTurn(options.address, turnOptions(store, options, report, signal), load)
