@@ -1,6 +1,6 @@
 /** Makes a file of a stored model. Runs in the worker. */
 import { QwispError } from "./errors.js";
-import { ModelStore } from "./model_store.js";
+import { ModelStore, release } from "./model_store.js";
 import { sha256Of } from "./record_hash.js";
 import { storageFailure } from "./storage_failure.js";
 
@@ -29,7 +29,7 @@ export async function exportFile(address, startModule) {
     for (const [index, expected] of manifest.recordHashes.entries()) {
       const bytes = await store.record(address, index);
       const found = bytes && (await sha256Of(bytes, startModule));
-      if (found !== expected) {
+      if (!bytes || found !== expected) {
         throw new QwispError(
           "integrity",
           `exportFile: expected record ${index} of ${address} to have SHA-256 ${expected}, got ` +
@@ -37,6 +37,7 @@ export async function exportFile(address, startModule) {
         );
       }
       parts.push(new Blob([/** @type {BlobPart} */ (bytes)]));
+      release(bytes);
     }
     return new File(parts, manifest.name, { type: "application/octet-stream", lastModified: manifest.storedAt });
   } catch (error) {

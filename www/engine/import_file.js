@@ -1,7 +1,7 @@
 /** Takes a file of this device into the store of models. Runs in the worker. */
 import { lockName } from "./download_turn.js";
 import { QwispError } from "./errors.js";
-import { ModelStore, RECORD_BYTES, storedBytes } from "./model_store.js";
+import { ModelStore, RECORD_BYTES, release, storedBytes } from "./model_store.js";
 import { sha256Of } from "./record_hash.js";
 import { storageFailure } from "./storage_failure.js";
 
@@ -79,6 +79,7 @@ async function readDigest(file, startModule, onRead) {
       whole.update(bytes);
       recordHashes.push(await sha256Of(bytes, startModule));
       onRead(start + bytes.length);
+      release(bytes);
     }
     return { sha256: whole.finish(), recordHashes };
   } finally {
@@ -128,6 +129,7 @@ async function keep(file, { sha256, recordHashes }, { address, name }, { store, 
       fields.recordHashes[index] = hash;
       await store.writeRecord(address, index, bytes, fields);
       report({ phase: "store", loadedBytes: start + bytes.length, totalBytes: file.size });
+      release(bytes);
     }
     await store.writeManifest(address, { ...fields, isComplete: true });
     return /** @type {import("./model_store.js").Manifest} */ (await store.manifest(address));

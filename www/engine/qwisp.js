@@ -63,9 +63,10 @@ export class Engine {
   /** @param {import("./qwisp.d.ts").LoadOptions} options */
   static async load(options) {
     checkLoadOptions(options);
-    const { model, backend = "auto", tier = "auto", contextLength, cache = true, onProgress, signal } = options;
+    const { model, backend = "auto", tier = "auto", contextLength, onProgress, signal } = options;
     const { patienceMs = DEFAULT_PATIENCE_MS } = options;
     const source = await resolveModel(model, signal);
+    const { cache = !source.isLocal } = options;
     const moduleOptions = {
       address: source.address,
       urls: source.urls,

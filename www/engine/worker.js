@@ -5,8 +5,8 @@
 import { withDownloadTurn } from "./download_turn.js";
 import { errorToPlain } from "./errors.js";
 import { exportFile } from "./export_file.js";
-import { importFile } from "./import_file.js";
 import { HttpClient } from "./http_client.js";
+import { importFile } from "./import_file.js";
 import { ModelStore } from "./model_store.js";
 import { ReaderClient } from "./reader_client.js";
 import { requestSubgroups } from "./request_subgroups.js";

@@ -30,8 +30,8 @@ import { parseRange, sendText } from "../../../scripts/serve.mjs";
 /** An answer, as far as it came. @typedef {{ status: number, first: number, sentBytes: number }} SentAnswer */
 
 const CHUNK_BYTES = 64 << 10;
-/** How far a client may have fallen behind what was written when the connection breaks. */
-const FLUSH_MS = 20;
+/** Time for the client to read what was sent before the connection breaks: what is under way then is lost. */
+const FLUSH_MS = 100;
 
 /**
  * @param {import("node:http").IncomingMessage} request

@@ -4,11 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
+import { createHash, randomFillSync } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openBrowser } from "./browser.mjs";
+import { launchChromium, openBrowser } from "./browser.mjs";
 import { EnginePage } from "./engine_page.mjs";
 import { storedRecords } from "./stored_records.mjs";
 import { startTestServer } from "./test_server.mjs";
@@ -17,6 +17,8 @@ import { makeTinyModel } from "./tiny_model.mjs";
 /** As the engine stores files. */
 export const RECORD_BYTES = 4 << 20;
 const PADDING_BYTES = 22_000_000;
+/** Head and weights together are shorter: what is between so much at either end is padding. */
+const MARGIN_BYTES = 1 << 20;
 
 /** @type {import("./engine_page.mjs").Message[]} */
 const QUESTION = [{ role: "user", content: "Hello there" }];
@@ -29,7 +31,7 @@ const QUESTION = [{ role: "user", content: "Hello there" }];
  */
 
 export class ModelBench {
-  modelPath = makeTinyModel({ paddingBytes: PADDING_BYTES });
+  modelPath = "";
   /** @type {import("./test_server.mjs").TestServer} */
   server = /** @type {any} */ (undefined);
   /** @type {import("./browser.mjs").TestBrowser} */
@@ -47,20 +49,27 @@ export class ModelBench {
   recordIndexes = [];
   #folder = "";
 
-  /** @param {import("./browser.mjs").BrowserName} browserName */
-  async open(browserName) {
-    const model = await readFile(this.modelPath);
+  /**
+   * @param {import("./browser.mjs").BrowserName} browserName
+   * @param {{ flags?: string[] }} [options] flags are for Chromium alone
+   */
+  async open(browserName, { flags } = {}) {
+    const model = await readFile(makeTinyModel({ paddingBytes: PADDING_BYTES }));
+    // What can't be compressed takes the room that its length says.
+    randomFillSync(model, MARGIN_BYTES, model.length - 2 * MARGIN_BYTES);
+    this.#folder = await mkdtemp(join(tmpdir(), "qwisp-models-"));
+    this.modelPath = join(this.#folder, "model.gguf");
+    await writeFile(this.modelPath, model);
     this.modelBytes = model.length;
     this.sha256 = createHash("sha256").update(model).digest("hex");
     this.recordIndexes = Array.from({ length: Math.ceil(model.length / RECORD_BYTES) }, (_, index) => index);
-    this.#folder = await mkdtemp(join(tmpdir(), "qwisp-models-"));
     this.otherPath = join(this.#folder, "other.gguf");
     for (const index of this.recordIndexes) model[paddingOffset(model.length, index)] ^= 1;
     await writeFile(this.otherPath, model);
     this.otherSha256 = createHash("sha256").update(model).digest("hex");
 
     this.server = await startTestServer({ modelPath: this.modelPath });
-    this.browser = await openBrowser(browserName);
+    this.browser = flags ? await launchChromium({ flags }) : await openBrowser(browserName);
     this.page = await EnginePage.open(this.browser.context, this.server.url);
     await this.load(this.server.modelUrl, { cache: false });
     this.answer = await this.ask();
@@ -197,6 +206,20 @@ export class ModelBench {
       if (found) return found;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  }
+
+  /** Aborts a load that was started, and says how it ended. */
+  async abortLoad() {
+    return await this.page.page.evaluate(async () => {
+      const { loading, abort } = /** @type {any} */ (globalThis).started;
+      const start = performance.now();
+      abort.abort();
+      const kind = await loading.then(
+        () => "loaded",
+        (/** @type {any} */ error) => error.kind,
+      );
+      return { kind, tookMs: performance.now() - start };
+    });
   }
 
   /**
