@@ -8,7 +8,7 @@ use crate::generate::Random;
 use crate::gguf::{Header, Metadata, TensorInfo, TensorType};
 use crate::model::{Config, Model, Weights};
 
-/// The width of everything that can be, so that matrices share kernels: one block of the widest types.
+/// The width of everything that can be: one block of the widest types.
 const WIDTH: usize = 256;
 /// Tokens in the vocabulary.
 pub(super) const VOCABULARY: usize = 256;
@@ -30,14 +30,15 @@ const DIMENSIONS: Dimensions = Dimensions {
 
 const EMBEDDING: &str = "token_embd.weight";
 
-/// The shape of every matrix, and the type that it has in the Q4_K_M file of some Qwen.
+/// The shape of every matrix, and its type, one of those in Qwen's Q4_K_M files. Matrices that are alike in both share kernels:
+/// compilers take longer for them than GPUs do.
 const MATRICES: [(&str, usize, TensorType); 9] = [
     (EMBEDDING, VOCABULARY, TensorType::Q5_0),
     ("output.weight", VOCABULARY, TensorType::Q6K),
     ("blk.0.attn_q.weight", WIDTH, TensorType::Q4K),
-    ("blk.0.attn_k.weight", WIDTH / 2, TensorType::Q8_0),
-    ("blk.0.attn_v.weight", WIDTH / 2, TensorType::Q6K),
-    ("blk.0.attn_output.weight", WIDTH, TensorType::Q5_0),
+    ("blk.0.attn_k.weight", WIDTH / 2, TensorType::Q5_0),
+    ("blk.0.attn_v.weight", WIDTH / 2, TensorType::Q8_0),
+    ("blk.0.attn_output.weight", WIDTH, TensorType::Q6K),
     ("blk.0.ffn_gate.weight", WIDTH, TensorType::Q4K),
     ("blk.0.ffn_up.weight", WIDTH, TensorType::Q4K),
     ("blk.0.ffn_down.weight", WIDTH, TensorType::Q6K),

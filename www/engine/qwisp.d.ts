@@ -529,7 +529,7 @@ export class Engine {
   /**
    * Finds out what would compute here by these options, whether it does so rightly, and how fast it reads weights. Nothing
    * is downloaded but the module itself. It runs in a worker of its own, which ends with it, and takes a second or two on a GPU
-   * with 130 MB of its memory, longer in Firefox and on a software adapter; the backend `cpu` takes a second. Whatever else
+   * with 138 MB of its memory, longer in Firefox and on a software adapter; the backend `cpu` takes a second. Whatever else
    * the device does at that time makes the rates lower.
    *
    * Rejects as `load` does: with `no-webgpu` where the backend `webgpu` or a tier was asked for and the GPU is not there or

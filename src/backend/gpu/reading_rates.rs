@@ -12,11 +12,10 @@ use crate::backend::{MEASURED_COLUMNS, MEASURED_TYPES, ReadingRates};
 use crate::error::Result;
 use crate::gguf::{TensorInfo, TensorType};
 
-/// Rows of the two matrices that a product reads. In a type of 8 bits they are 64 MB each: together more than the caches of
-/// most GPUs.
-const ROWS: usize = 40 << 10;
-/// A device that computes in software gets as many less.
-const SOFTWARE_ROWS: usize = 4 << 10;
+/// Of each of the two matrices that a product reads: together more than the caches of most GPUs.
+const MATRIX_BYTES: u64 = 64 << 20;
+/// The same on a device that computes in software.
+const SOFTWARE_MATRIX_BYTES: u64 = 4 << 20;
 /// A run takes at least so long.
 const SHORTEST_RUN: Duration = Duration::from_millis(80);
 /// And so many times as long as it takes to hear of an empty one: some browsers look only every 100 ms.
@@ -27,7 +26,7 @@ const MOST_DISPATCHES: u32 = 4096;
 const SMALL_COLUMNS: usize = 64;
 
 /// Measures the largest product of decoding, that of gate and up, for each of the [`MEASURED_TYPES`], and a dispatch of next to
-/// no work that waits for the one before. Takes about a second on a GPU, and 130 MB of its memory; longer where the end of work
+/// no work that waits for the one before. Takes about a second on a GPU, and 138 MB of its memory; longer where the end of work
 /// is noticed late, or where a device computes in software.
 ///
 /// # Errors
@@ -40,15 +39,9 @@ pub async fn measure_reading_rates(device: &Device) -> Result<ReadingRates> {
     let seconds_per_dispatch = measure_dispatch(&mut stopwatch).await?;
     let mut bytes_per_second = Vec::new();
     for tensor_type in MEASURED_TYPES {
-        let seconds = measure_product(&mut stopwatch, tensor_type).await?;
-        let bytes = 2 * rows(device) as u64 * tensor_type.row_bytes(MEASURED_COLUMNS);
-        bytes_per_second.push((tensor_type, bytes as f64 / seconds));
+        bytes_per_second.push((tensor_type, measure_product(&mut stopwatch, tensor_type).await?));
     }
     Ok(ReadingRates { bytes_per_second, seconds_per_dispatch })
-}
-
-fn rows(device: &Device) -> usize {
-    if device.is_software { SOFTWARE_ROWS } else { ROWS }
 }
 
 async fn measure_dispatch(stopwatch: &mut Stopwatch) -> Result<f64> {
@@ -61,16 +54,20 @@ async fn measure_dispatch(stopwatch: &mut Stopwatch) -> Result<f64> {
     stopwatch.seconds_of(|recorder| dispatch.record(recorder)).await
 }
 
+/// Bytes per second.
 async fn measure_product(stopwatch: &mut Stopwatch, tensor_type: TensorType) -> Result<f64> {
     let device = stopwatch.recorder.device().clone();
     let buffer =
         |label, floats: usize| device.buffer(label, (floats * size_of::<f32>()) as u64, wgpu::BufferUsages::STORAGE);
-    let rows = rows(&device);
+    let matrix_bytes = if device.is_software { SOFTWARE_MATRIX_BYTES } else { MATRIX_BYTES };
+    let row_bytes = tensor_type.row_bytes(MEASURED_COLUMNS);
+    let rows = (matrix_bytes / row_bytes) as usize;
     let (row, squares, hidden) =
         (buffer("weighed", MEASURED_COLUMNS), buffer("squares", MEASURED_COLUMNS / 8), buffer("hidden", rows));
     // Zeros, which take as long as any other weights.
-    let bytes = 0..tensor_type.row_bytes(MEASURED_COLUMNS) * rows as u64;
-    let info = TensorInfo { name: "measured".to_string(), tensor_type, rows, columns: MEASURED_COLUMNS, bytes };
+    let bytes = row_bytes * rows as u64;
+    let name = "measured".to_string();
+    let info = TensorInfo { name, tensor_type, rows, columns: MEASURED_COLUMNS, bytes: 0..bytes };
     let [gate, up] = [(); 2].map(|()| Tensor::allocate(&device, &info, MAX_BINDING_BYTES));
     let product = GateUp {
         input: Weighed { row: &row, squares: &squares },
@@ -85,7 +82,7 @@ async fn measure_product(stopwatch: &mut Stopwatch, tensor_type: TensorType) -> 
         stopwatch.recorder.forget(matrix.buffer());
         matrix.buffer().destroy();
     }
-    seconds
+    Ok(2.0 * bytes as f64 / seconds?)
 }
 
 /// Takes the time of work on the device.
