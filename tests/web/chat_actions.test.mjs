@@ -29,7 +29,7 @@ describe("the chat", { timeout: 300_000 }, () => {
   });
 
   const newChat = () => page.getByRole("button", { name: "New chat" }).click();
-  const answers = () => page.locator(".answer .message-text").allInnerTexts();
+  const answers = () => page.locator(".answer .message-text").allTextContents();
   const questions = () => page.locator(".question .message-text").allInnerTexts();
   /** @param {string} message selector */
   const version = (message) => page.locator(`${message} .version`).last().textContent();
@@ -82,6 +82,7 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.locator(".answer").getByText("New.").waitFor();
     await waitForAnswer(page);
     await page.locator(".answer").getByRole("button", { name: "Previous version" }).click();
+    await page.waitForTimeout(300); // until it is stored
     await page.reload();
     await startModel(page);
     await page.locator(".answer").getByText("Old.").waitFor();
@@ -118,7 +119,7 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.locator(".answer").getByText("Once upon").waitFor();
     await page.keyboard.press("Escape");
     await page.locator("#status").getByText("Stopped").waitFor();
-    assert.deepEqual(await answers(), ["Once upon"]);
+    assert.deepEqual(await answers(), ["Once upon "]);
     assert.match(await page.locator(".answer-facts").innerText(), /^Stopped/);
   });
 
@@ -135,7 +136,7 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.locator("button.conversation").getByText("An epic").waitFor();
     await page.reload();
     await startModel(page);
-    assert.deepEqual(await answers(), ["A beginning that"]);
+    assert.deepEqual(await answers(), ["A beginning that "]);
   });
 
   it("copies a message as it was written", async () => {
