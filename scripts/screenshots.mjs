@@ -3,11 +3,13 @@
  *
  *     node scripts/screenshots.mjs [--dist dist] [--model models/….gguf] [--out docs/screenshots]
  *
+ * The model is the default one of the catalogue, wherever its file is.
+ *
  * Each state once on a desk and once on a phone, in light and in dark.
  */
 
 import { createReadStream } from "node:fs";
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -18,6 +20,7 @@ const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, heig
 const SCHEMES = /** @type {const} */ (["light", "dark"]);
 /** Long enough for a processor that does nothing else. */
 const PATIENCE_MS = 600_000;
+const MODEL_ID = "qwen2.5-coder-0.5b";
 const QUESTION = "Write a Python function that returns the n-th Fibonacci number, with a short explanation.";
 /** The download of the picture: so much of it has come, at this pace. */
 const PICTURED_SHARE = 0.32;
@@ -32,6 +35,17 @@ const { values } = parseArgs({
 });
 const modelPath = resolve(values.model);
 const handler = createHandler({ distDir: resolve(values.dist), modelPath });
+/** Where the catalogue has its entry of this model from; null leaves it as it is. @type {string | null} */
+let modelUrl = null;
+
+/** The built catalogue, with the model where a picture needs it. @type {import("./serve.mjs").Handler} */
+async function catalogue(_request, response) {
+  const { models } = JSON.parse(await readFile(join(values.dist, "models.json"), "utf8"));
+  for (const model of models) {
+    if (modelUrl !== null && model.id === MODEL_ID) model.urls = [modelUrl];
+  }
+  response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify({ models }));
+}
 
 /** A download that comes to its picture, and then waits. @type {import("./serve.mjs").Handler} */
 async function slowly(request, response) {
@@ -48,9 +62,10 @@ async function slowly(request, response) {
   }
 }
 
-const server = await listen((request, response) =>
-  request.url?.startsWith("/slow/") ? slowly(request, response) : handler(request, response),
-);
+const server = await listen((request, response) => {
+  if (request.url === "/models.json") return catalogue(request, response);
+  return request.url?.startsWith("/slow/") ? slowly(request, response) : handler(request, response);
+});
 const browser = await launchChromium({ webgpu: false });
 try {
   await mkdir(values.out, { recursive: true });
@@ -90,7 +105,8 @@ try {
   await page.getByRole("combobox", { name: "Preset" }).selectOption("none");
   await page.getByRole("button", { name: "Close" }).click();
 
-  await open({ model: `slow/${basename(modelPath)}` });
+  modelUrl = `slow/${basename(modelPath)}`;
+  await open({ model: MODEL_ID });
   await page.getByRole("button", { name: /^Download/ }).click();
   await page.waitForFunction((share) => {
     const bar = document.querySelector("progress");
@@ -98,8 +114,8 @@ try {
   }, PICTURED_SHARE - 0.02);
   await takeAll("loading");
 
-  await open();
-  await page.locator(".model-choice", { hasText: "from this computer" }).click();
+  modelUrl = `models/${basename(modelPath)}`;
+  await open({ model: MODEL_ID });
   await page.locator("#start-button").click();
   await page.getByRole("textbox", { name: "Message" }).fill(QUESTION);
   await page.getByRole("button", { name: "Send" }).click();

@@ -192,10 +192,9 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     await page.getByRole("button", { name: "Keep and open" }).click();
     await loaded(page);
     await page.reload();
-    await page
-      .locator(".model-choice", { hasText: "mine.gguf" })
-      .getByText("On this device", { exact: true })
-      .waitFor();
+    const card = page.locator(".model-choice", { hasText: "mine.gguf" });
+    await card.getByText("On this device", { exact: true }).waitFor();
+    await card.click();
     await page.getByRole("button", { name: "Start", exact: true }).click();
     await loaded(page);
     await page.close();
