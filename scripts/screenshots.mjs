@@ -89,7 +89,7 @@ try {
 
   /** @param {Record<string, string>} [parameters] */
   const open = async (parameters = {}) => {
-    await page.goto(`${server.url}?${new URLSearchParams({ backend: "cpu", temperature: "0", ...parameters })}`);
+    await page.goto(`${server.url}?${new URLSearchParams({ backend: "cpu", ...parameters })}`);
     await page.locator("#start-button:enabled").waitFor();
   };
 
@@ -115,7 +115,7 @@ try {
   await takeAll("loading");
 
   modelUrl = `models/${basename(modelPath)}`;
-  await open({ model: MODEL_ID });
+  await open({ model: MODEL_ID, temperature: "0" });
   await page.locator("#start-button").click();
   await page.getByRole("textbox", { name: "Message" }).fill(QUESTION);
   await page.getByRole("button", { name: "Send" }).click();
