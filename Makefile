@@ -15,7 +15,7 @@ export PATH := $(CURDIR)/.tools/bin:$(PATH):$(HOME)/.cargo/bin
 # An option of `make bench` that is set, by a variable of the same name in capitals, as words for its script.
 bench_option = $(if $($(shell echo $(1) | tr a-z A-Z)),--$(1) "$($(shell echo $(1) | tr a-z A-Z))")
 
-.PHONY: help serve build test check format verify-model verify-random verify-browser bench setup-build setup-tests model clean
+.PHONY: help serve build test check format verify-model verify-random verify-browser verify-download bench setup-build setup-tests model clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ verify-random: ## Compare the engine, on Vulkan, with llama.cpp on random weight
 verify-browser: build setup-tests model ## Let the real model answer in a browser: BROWSER=chromium|firefox, MODEL=, GOLDEN=, TIER=, BACKEND=cpu
 	node scripts/verify_browser.mjs --browser "$(BROWSER)" --model "$(MODEL)" --golden "$(GOLDEN)" \
 		$(if $(TIER),--tier "$(TIER)") $(if $(BACKEND),--backend "$(BACKEND)")
+
+verify-download: build setup-tests model ## Download the real model through a network that breaks off: MODEL=, CUTS=, BACKEND=, RUNS=
+	node scripts/verify_download.mjs --model "$(MODEL)" $(foreach option,cuts backend runs,$(call bench_option,$(option)))
 
 bench: build setup-tests model ## Measure speed, loading, memory, costs: PROMPTS=, GENERATE=, RUNS=, TARGETS=, BASELINE=older/dist
 	@node scripts/bench.mjs --model "$(MODEL)" $(foreach option,prompts generate runs targets tier patience timeout \

@@ -4,7 +4,8 @@
 //!
 //! From the outside in: [`load`] joins a [`fetch`] source, a [`store`] and the [`gguf`] format into an
 //! [`engine::Engine`], which turns messages into tokens ([`text`]), drives the [`model`] on a [`backend`], and
-//! chooses the next token ([`generate`], by the settings of [`sampling`]). `web` shows the same engine to JavaScript.
+//! chooses the next token ([`generate`], by the settings of [`sampling`]). Before that, [`probe`] finds out whether a device
+//! computes rightly, and how fast. `web` shows the same engine to JavaScript.
 
 pub mod backend;
 pub mod engine;
@@ -14,6 +15,7 @@ pub mod generate;
 pub mod gguf;
 pub mod load;
 pub mod model;
+pub mod probe;
 pub mod sampling;
 pub mod store;
 pub mod text;

@@ -28,8 +28,8 @@ fn load_file(device: &Device, bytes: &[u8]) -> qwisp::Result<()> {
         if accepted { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = LoadOptions::default();
-    let open = async || Ok(MemorySource::new(bytes));
-    let loaded = block_on(load(device, "", &options, None::<&MemoryStore>, open, on_progress));
+    let source = MemorySource::new(bytes);
+    let loaded = block_on(load(device, "", &options, None::<&MemoryStore>, &source, on_progress));
     match loaded.err().expect("loading ends before it compiles") {
         aborted if accepted && aborted.kind() == ErrorKind::Aborted => Ok(()),
         error => Err(error),

@@ -18,8 +18,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("model", &["backend", "gguf", "sampling"]),
     ("generate", &["backend", "model", "sampling"]),
     ("engine", &["backend", "generate", "model", "sampling", "text"]),
+    ("probe", &["backend", "generate", "gguf", "model", "sampling"]),
     ("load", &["backend", "engine", "fetch", "gguf", "model", "store", "text"]),
-    ("web", &["backend", "engine", "fetch", "generate", "load", "sampling", "store", "text"]),
+    ("web", &["backend", "engine", "fetch", "generate", "load", "probe", "sampling", "store", "text"]),
 ];
 
 /// What `lib.rs` re-exports and the modules may use in its short form. Anything else is named by its module.

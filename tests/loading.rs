@@ -1,34 +1,39 @@
-//! Loading: what is reported, what is stored, and what happens when the store, the source or the caller gives up.
+//! Loading: what is reported, what is fetched, what is stored, and what happens when the store, the server or the caller
+//! gives up. On the processor, because none of it depends on what computes.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use candle_core::quantized::GgmlDType;
 use pollster::block_on;
-use qwisp::backend::gpu::GpuBackend;
-use qwisp::backend::gpu::device::Device;
+use qwisp::backend::cpu::{CpuBackend, Processor};
 use qwisp::engine::ChatOptions;
-use qwisp::fetch::Source;
-use qwisp::generate::Sampling;
-use qwisp::load::{LoadOptions, Loaded, Phase, Progress, load};
-use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store};
+use qwisp::fetch::Retry;
+use qwisp::generate::{Random, Sampling};
+use qwisp::load::{LoadOptions, Loaded, NotKept, Notice, Phase, Progress, load};
+use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, StoreFailure};
 use qwisp::text::{Message, Role};
 use qwisp::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
 
-use self::support::gpu::open_device;
-use self::support::loading::MemorySource;
+use self::support::server::{Client, Server};
 use self::support::tiny_model::TinyModel;
 
 mod support;
 
 const URL: &str = "https://example.org/model.gguf";
-const RECORDS: u32 = 3;
+const RECORDS: usize = 3;
 
 /// A file of three records.
 fn file() -> Vec<u8> {
-    let bytes = TinyModel { layers: 4, tensor_type: Some(GgmlDType::F32), ..TinyModel::default() }.bytes();
-    assert_eq!(bytes.len().div_ceil(RECORD_BYTES), RECORDS as usize);
+    file_of(1)
+}
+
+/// Another one of the same length, or the same one.
+fn file_of(seed: u64) -> Vec<u8> {
+    let bytes = TinyModel { seed, layers: 4, tensor_type: Some(GgmlDType::F32), ..TinyModel::default() }.bytes();
+    assert_eq!(bytes.len().div_ceil(RECORD_BYTES), RECORDS);
     bytes
 }
 
@@ -40,284 +45,630 @@ fn with_sha256(sha256: &str) -> LoadOptions {
     LoadOptions { sha256: Some(sha256.to_string()), ..LoadOptions::default() }
 }
 
-/// Loads from `store`, or else from `source`; returns what was reported, too.
-fn load_from<S: Source>(
-    device: &Device,
-    options: &LoadOptions,
-    store: &impl Store,
-    open: impl AsyncFnOnce() -> qwisp::Result<S>,
-) -> (qwisp::Result<Loaded<GpuBackend>>, Vec<Progress>) {
+/// Gives up at the first failure, as if the tab had been closed.
+fn impatient() -> LoadOptions {
+    LoadOptions { patience: Duration::ZERO, ..LoadOptions::default() }
+}
+
+type Outcome = (qwisp::Result<Loaded<CpuBackend>>, Vec<Progress>);
+
+fn load_with(client: &Client, options: &LoadOptions, store: &impl Store) -> Outcome {
     let mut reports = Vec::new();
     let on_progress = |progress| {
         reports.push(progress);
         ControlFlow::Continue(())
     };
-    let loaded = block_on(load(device, URL, options, Some(store), open, on_progress));
+    let loaded = block_on(load(&Processor, URL, options, Some(store), client, on_progress));
     (loaded, reports)
 }
 
-/// A source that must not be asked for.
-async fn not_needed() -> qwisp::Result<MemorySource<'static>> {
-    panic!("the source is opened although the store has the file");
+/// Loads, and lets nothing go wrong.
+fn load_well(client: &Client, options: &LoadOptions, store: &impl Store) -> (Loaded<CpuBackend>, Vec<Progress>) {
+    let (loaded, reports) = load_with(client, options, store);
+    (loaded.expect("loading succeeds"), reports)
 }
 
-fn error_of(loaded: qwisp::Result<Loaded<GpuBackend>>) -> Error {
+fn error_of((loaded, _): Outcome) -> Error {
     loaded.err().expect("loading fails")
 }
 
-fn answer(loaded: Loaded<GpuBackend>) -> String {
+fn answer(loaded: Loaded<CpuBackend>) -> String {
     let mut engine = loaded.engine;
     let options = ChatOptions { max_tokens: Some(8), ..ChatOptions::default() };
     let question = [Message::new(Role::User, "Hello there")];
     block_on(engine.chat(&question, &options, &Sampling::greedy(), |_| (), || false)).expect("the engine answers").text
 }
 
+fn manifest(store: &impl Store) -> Option<Manifest> {
+    block_on(store.manifest(URL)).expect("the store works")
+}
+
 fn is_complete(store: &impl Store) -> bool {
-    block_on(store.manifest(URL)).expect("the store works").is_some()
+    manifest(store).is_some_and(|manifest| manifest.is_complete)
 }
 
-fn has_record(store: &impl Store, index: u32) -> bool {
-    block_on(store.read_record(URL, index, &mut Vec::new())).expect("the store works")
+/// The numbers of the records that are stored; each of them has its hash in the manifest.
+fn stored_records(store: &MemoryStore) -> Vec<u32> {
+    let indexes = store.record_indexes(URL);
+    let hashes = manifest(store).map_or(vec![], |manifest| manifest.record_hashes);
+    let known: Vec<u32> = (0..).zip(&hashes).filter(|(_, hash)| hash.is_some()).map(|(index, _)| index).collect();
+    assert_eq!(indexes, known, "records and hashes belong together");
+    indexes
 }
 
-fn has_nothing(store: &impl Store) -> bool {
-    !is_complete(store) && (0..RECORDS).all(|index| !has_record(store, index))
+fn notices(reports: &[Progress]) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = reports.iter().filter_map(|report| report.notice).collect();
+    notices.dedup();
+    notices
 }
 
 #[test]
 fn the_first_load_fills_the_store_and_the_second_needs_nothing_else() {
-    let (device, store, file) = (open_device(), MemoryStore::default(), file());
+    let (store, file) = (MemoryStore::default(), file());
+    let server = Server::new(&file);
+    let client = Client(server.clone());
     let options = with_sha256(&sha256(&file).to_uppercase());
     let total_bytes = file.len() as u64;
-    let records: Vec<u64> = (0..=u64::from(RECORDS)).map(|n| (n * RECORD_BYTES as u64).min(total_bytes)).collect();
-    let expected_reports = |transfer, from_cache| -> Vec<Progress> {
-        let transfers = records.iter().map(|&loaded_bytes| (transfer, loaded_bytes));
-        let rest = [Phase::Verify, Phase::Compile, Phase::Ready].map(|phase| (phase, total_bytes));
-        let report = |(phase, loaded_bytes)| Progress { phase, loaded_bytes, total_bytes, from_cache };
-        transfers.chain(rest).map(report).collect()
+    // What is told within a record depends on the time that it takes.
+    let assert_reports = |reports: &[Progress], transfer, from_cache| {
+        let mut expected: Vec<_> =
+            (0..=RECORDS).map(|n| (transfer, ((n * RECORD_BYTES) as u64).min(total_bytes))).collect();
+        expected.extend([Phase::Verify, Phase::Compile, Phase::Ready].map(|phase| (phase, total_bytes)));
+        let is_whole = |bytes: u64| bytes.is_multiple_of(RECORD_BYTES as u64) || bytes == total_bytes;
+        let mut told: Vec<_> = reports.iter().map(|report| (report.phase, report.loaded_bytes)).collect();
+        told.retain(|(_, bytes)| is_whole(*bytes));
+        told.dedup();
+        assert_eq!(told, expected);
+        assert!(reports.is_sorted_by_key(|report| report.loaded_bytes));
+        for report in reports {
+            assert_eq!((report.total_bytes, report.from_cache), (total_bytes, from_cache));
+            assert_eq!((report.retry_in_ms, report.notice), (None, None));
+        }
     };
 
-    let (loaded, reports) = load_from(&device, &options, &store, async || Ok(MemorySource::new(&file)));
-    let first = loaded.expect("the file is good");
+    let (first, reports) = load_well(&client, &options, &store);
     assert!(first.stored);
-    assert_eq!(reports, expected_reports(Phase::Download, false));
+    assert_reports(&reports, Phase::Download, false);
     assert_eq!(
-        block_on(store.manifest(URL)).expect("the store works"),
-        Some(Manifest { total_bytes, record_bytes: RECORD_BYTES as u32, sha256: sha256(&file) })
+        manifest(&store),
+        Some(Manifest {
+            total_bytes,
+            record_bytes: RECORD_BYTES as u32,
+            url: URL.to_string(),
+            validator: Some("\"1\"".to_string()),
+            sha256: Some(sha256(&file)),
+            record_hashes: file.chunks(RECORD_BYTES).map(|record| Some(sha256(record))).collect(),
+            is_complete: true,
+        })
     );
+    assert_eq!(server.sent_bytes.get(), total_bytes);
 
-    let (loaded, reports) = load_from(&device, &options, &store, not_needed);
-    let second = loaded.expect("the file is in the store");
+    server.forget();
+    let (second, reports) = load_well(&client, &options, &store);
     assert!(second.stored);
-    assert_eq!(reports, expected_reports(Phase::Upload, true));
+    assert_eq!(*server.requests.borrow(), []);
+    assert_reports(&reports, Phase::Upload, true);
     assert_eq!(second.weights_bytes, first.weights_bytes);
     assert_eq!(answer(second), answer(first));
+}
+
+#[test]
+fn a_download_that_is_cut_goes_on_at_the_byte() {
+    let (file, mut random) = (file(), Random::new(7));
+    let mut offsets: Vec<u64> = (0..20).map(|_| (f64::from(random.next_unit()) * file.len() as f64) as u64).collect();
+    offsets.extend([0, 1, RECORD_BYTES as u64, 2 * RECORD_BYTES as u64 - 1, file.len() as u64 - 1]);
+    offsets.sort_unstable();
+    let (store, server) = (MemoryStore::default(), Server::new(&file));
+    server.cuts.borrow_mut().extend(&offsets);
+    let (loaded, reports) = load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    assert_eq!(server.sent_bytes.get(), file.len() as u64, "no byte came twice");
+    assert!(server.cuts.borrow().is_empty());
+    assert_eq!(server.pauses.borrow().len(), offsets.len());
+    assert_eq!(reports.iter().filter(|report| report.retry_in_ms.is_some()).count(), offsets.len());
+    assert!(loaded.stored && is_complete(&store));
+    assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), Some(sha256(&file)));
+}
+
+#[test]
+fn a_load_that_breaks_off_leaves_its_records_to_the_next() {
+    let (file, mut random) = (file(), Random::new(3));
+    let expected = answer(load_well(&Client(Server::new(&file)), &LoadOptions::default(), &MemoryStore::default()).0);
+    for validator in [Some("\"1\""), None] {
+        let (store, server) = (MemoryStore::default(), Server::new(&file));
+        server.change(&file, validator);
+        let mut offsets: Vec<u64> =
+            (0..20).map(|_| (f64::from(random.next_unit()) * file.len() as f64) as u64).collect();
+        offsets.sort_unstable();
+        for &offset in &offsets {
+            server.cuts.borrow_mut().push_back(offset);
+            let before = stored_records(&store);
+            assert_eq!(error_of(load_with(&Client(server.clone()), &impatient(), &store)).kind(), ErrorKind::Network);
+            let after = stored_records(&store);
+            assert!(after.starts_with(&before), "nothing verified is lost");
+            // The head of the file is in the first record.
+            assert_eq!(after.len(), offset as usize / RECORD_BYTES, "every whole record is kept, cut at {offset}");
+            assert!(!is_complete(&store));
+        }
+        let (loaded, reports) = load_well(&Client(server.clone()), &impatient(), &store);
+        assert!(loaded.stored && is_complete(&store));
+        assert!(reports.iter().any(|report| report.phase == Phase::Upload && report.from_cache));
+        assert_eq!(reports.last().map(|report| report.from_cache), Some(false));
+        assert_eq!(answer(loaded), expected);
+        // A server that doesn't name its version sends the record before once more, as a proof.
+        let twice = if validator.is_some() { 1 } else { 2 };
+        let limit = file.len() + twice * offsets.len() * RECORD_BYTES;
+        let sent = server.sent_bytes.get();
+        assert!(sent <= limit as u64, "{sent} bytes were sent for {}", file.len());
+    }
+}
+
+#[test]
+fn a_server_without_ranges_sends_all_again() {
+    let (file, store) = (file(), MemoryStore::default());
+    let server = Server::new(&file);
+    server.does_ranges.set(false);
+    let cut = 2 * RECORD_BYTES as u64 + 100;
+    server.cuts.borrow_mut().push_back(cut);
+    assert!(load_well(&Client(server.clone()), &LoadOptions::default(), &store).0.stored, "in one load");
+    assert_eq!(server.sent_bytes.get(), cut + file.len() as u64);
+
+    server.forget();
+    let store = MemoryStore::default();
+    server.cuts.borrow_mut().push_back(cut);
+    error_of(load_with(&Client(server.clone()), &impatient(), &store));
+    assert_eq!(stored_records(&store), [0, 1]);
+    let (loaded, reports) = load_well(&Client(server.clone()), &impatient(), &store);
+    assert!(loaded.stored, "in two");
+    assert_eq!(server.sent_bytes.get(), cut + file.len() as u64);
+    assert_eq!(notices(&reports), []);
+}
+
+#[test]
+fn a_file_that_changes_is_loaded_from_its_beginning_and_that_is_said() {
+    let (old, new) = (file_of(1), file_of(2));
+    assert_eq!(old.len(), new.len());
+    let expected = answer(load_well(&Client(Server::new(&new)), &LoadOptions::default(), &MemoryStore::default()).0);
+    // With versions that have names, and without; from a server with ranges, and without.
+    for (name, before, after, does_ranges) in [
+        ("with validators", Some("\"1\""), Some("\"2\""), true),
+        ("without validators", None, None, true),
+        ("without ranges", Some("\"1\""), Some("\"2\""), false),
+        ("without either", None, None, false),
+    ] {
+        let cut = 2 * RECORD_BYTES as u64 + 100;
+        let start = || {
+            let server = Server::new(&old);
+            server.change(&old, before);
+            server.does_ranges.set(does_ranges);
+            server.cuts.borrow_mut().push_back(cut);
+            server
+        };
+        // Within one load.
+        let (store, server) = (MemoryStore::default(), start());
+        let (file, validator) = (new.clone(), after.map(str::to_string));
+        *server.after.borrow_mut() = Some((cut, Box::new(move |server| server.change(&file, validator.as_deref()))));
+        let (loaded, reports) = load_well(&Client(server), &LoadOptions::default(), &store);
+        assert_eq!(notices(&reports), [Notice::Changed], "{name}");
+        assert!(loaded.stored);
+        assert_eq!(answer(loaded), expected, "{name}");
+
+        // Between two.
+        let (store, server) = (MemoryStore::default(), start());
+        error_of(load_with(&Client(server.clone()), &impatient(), &store));
+        assert_eq!(stored_records(&store), [0, 1], "{name}");
+        server.change(&new, after);
+        let (loaded, reports) = load_well(&Client(server), &impatient(), &store);
+        assert_eq!(notices(&reports), [Notice::Changed], "{name}");
+        assert!(loaded.stored);
+        assert_eq!(answer(loaded), expected, "{name}");
+        assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), Some(sha256(&new)));
+    }
+}
+
+#[test]
+fn a_file_that_gets_longer_is_loaded_from_its_beginning() {
+    let (old, store) = (file(), MemoryStore::default());
+    let new = TinyModel { layers: 5, tensor_type: Some(GgmlDType::F32), ..TinyModel::default() }.bytes();
+    let server = Server::new(&old);
+    server.change(&old, None);
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 1);
+    error_of(load_with(&Client(server.clone()), &impatient(), &store));
+    server.change(&new, None);
+    let (loaded, reports) = load_well(&Client(server), &impatient(), &store);
+    assert!(loaded.stored);
+    assert_eq!(notices(&reports), [Notice::Changed]);
+    assert_eq!(reports.last().map(|report| report.total_bytes), Some(new.len() as u64));
+}
+
+#[test]
+fn a_file_that_changes_all_the_time_is_not_to_be_had() {
+    let (file, store) = (file(), MemoryStore::default());
+    let server = Server::new(&file);
+    fn change_again(server: &Server) {
+        let next = server.requests.borrow().len();
+        server.validator.replace(Some(format!("\"{next}\"")));
+        *server.after.borrow_mut() = Some((server.sent_bytes.get() + 1, Box::new(change_again)));
+    }
+    change_again(&server);
+    let error = error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &store));
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(error.to_string().contains("changed"), "{error}");
+    assert_eq!(stored_records(&store), [] as [u32; 0]);
+}
+
+#[test]
+fn only_rotten_records_are_fetched_again() {
+    let file = file();
+    let record = |index: usize| &file[index * RECORD_BYTES..file.len().min((index + 1) * RECORD_BYTES)];
+    let flipped = |index: usize, at: usize| {
+        let mut bytes = record(index).to_vec();
+        bytes[at] ^= 4;
+        Some(bytes)
+    };
+    type Damage = (&'static str, usize, Option<Vec<u8>>);
+    let damages: [Damage; 6] = [
+        ("a bit of the head", 0, flipped(0, 10)),
+        ("a bit of a weight", 1, flipped(1, 12345)),
+        ("the very last bit", 2, flipped(2, record(2).len() - 1)),
+        ("a record is gone", 1, None),
+        ("a record is short", 1, Some(record(1)[..100].to_vec())),
+        ("a record is too long", 2, Some(record(1).to_vec())),
+    ];
+    for (name, index, bytes) in damages {
+        for validator in [Some("\"1\""), None] {
+            let (store, server) = (MemoryStore::default(), Server::new(&file));
+            server.change(&file, validator);
+            load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+            server.forget();
+            store.damage_record(URL, index as u32, bytes.clone());
+
+            let (loaded, reports) = load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+            assert!(loaded.stored && is_complete(&store), "{name}");
+            let start = (index * RECORD_BYTES) as u64;
+            let expected = [(URL.to_string(), start..start + record(index).len() as u64)];
+            assert_eq!(*server.requests.borrow(), expected, "{name}");
+            assert_eq!(server.sent_bytes.get(), record(index).len() as u64, "{name}");
+            assert_eq!(notices(&reports), [], "{name}");
+
+            server.forget();
+            load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+            assert_eq!(*server.requests.borrow(), [], "{name}: it is whole again");
+        }
+    }
+}
+
+#[test]
+fn a_rotten_record_that_the_server_has_no_more_means_another_file() {
+    let (old, new, store) = (file_of(1), file_of(2), MemoryStore::default());
+    let server = Server::new(&old);
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    store.damage_record(URL, 1, None);
+    server.change(&new, None);
+    let (loaded, reports) = load_well(&Client(server), &LoadOptions::default(), &store);
+    assert!(loaded.stored);
+    assert_eq!(notices(&reports), [Notice::Changed]);
+    assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), Some(sha256(&new)));
+}
+
+#[test]
+fn all_records_without_a_verified_whole_are_verified_and_not_fetched() {
+    let (file, store, server) = (file(), MemoryStore::default(), Server::new(&file()));
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    let mut partial = manifest(&store).expect("the file is stored");
+    (partial.is_complete, partial.sha256) = (false, None);
+    block_on(store.write_manifest(URL, &partial)).expect("the store works");
+    server.forget();
+    let (loaded, _) = load_well(&Client(server.clone()), &with_sha256(&sha256(&file)), &store);
+    assert!(loaded.stored && is_complete(&store));
+    assert_eq!(*server.requests.borrow(), []);
+
+    partial.sha256 = None;
+    block_on(store.write_manifest(URL, &partial)).expect("the store works");
+    let wrong = "0".repeat(64);
+    assert_eq!(error_of(load_with(&Client(server), &with_sha256(&wrong), &store)).kind(), ErrorKind::Integrity);
+    assert_eq!(stored_records(&store), [] as [u32; 0]);
+}
+
+#[test]
+fn a_wrong_hash_is_an_error_and_leaves_nothing_behind() {
+    let (file, promised) = (file(), "0".repeat(64));
+    let (by_caller, by_server) = (Server::new(&file), Server::new(&file));
+    by_server.sha256.replace(Some(promised.clone()));
+    for (server, options) in [(by_caller, with_sha256(&promised)), (by_server, LoadOptions::default())] {
+        let store = MemoryStore::default();
+        let error = error_of(load_with(&Client(server), &options, &store));
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+        for part in [URL, &promised, &sha256(&file)] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+        assert_eq!(stored_records(&store), [] as [u32; 0]);
+        assert_eq!(manifest(&store), None);
+    }
+}
+
+#[test]
+fn the_callers_hash_counts_more_than_the_servers() {
+    let (file, store) = (file(), MemoryStore::default());
+    let server = Server::new(&file);
+    server.sha256.replace(Some("0".repeat(64)));
+    assert!(load_well(&Client(server), &with_sha256(&sha256(&file)), &store).0.stored);
+}
+
+#[test]
+fn a_stored_file_with_another_hash_than_is_wanted_is_fetched_again() {
+    let (store, old, new) = (MemoryStore::default(), file_of(1), file_of(2));
+    let server = Server::new(&old);
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    server.change(&new, Some("\"2\""));
+    load_well(&Client(server), &with_sha256(&sha256(&new)), &store);
+    assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), Some(sha256(&new)));
+}
+
+#[test]
+fn a_download_that_replaces_a_stored_file_and_breaks_off_leaves_no_mixture() {
+    let (store, old, new) = (MemoryStore::default(), file_of(1), file_of(2));
+    let server = Server::new(&old);
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    server.change(&new, Some("\"2\""));
+    server.cuts.borrow_mut().push_back(2 * RECORD_BYTES as u64 + 5);
+    let options = LoadOptions { patience: Duration::ZERO, ..with_sha256(&sha256(&new)) };
+    assert_eq!(error_of(load_with(&Client(server), &options, &store)).kind(), ErrorKind::Network);
+    let partial = manifest(&store).expect("what came of the new one is kept");
+    assert!(!partial.is_complete);
+    let hashes: Vec<_> = new.chunks(RECORD_BYTES).map(sha256).collect();
+    assert_eq!(partial.record_hashes, [Some(hashes[0].clone()), Some(hashes[1].clone()), None]);
+    assert_eq!(stored_records(&store), [0, 1]);
+}
+
+#[test]
+fn what_is_no_hash_is_refused_before_anything_is_fetched() {
+    let (store, server) = (MemoryStore::default(), Server::new(&[]));
+    for sha256 in ["", "abc", &"g".repeat(64), &"0".repeat(63)] {
+        let error = error_of(load_with(&Client(server.clone()), &with_sha256(sha256), &store));
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
+    assert_eq!(*server.requests.borrow(), []);
+}
+
+#[test]
+fn a_caller_can_abort_in_every_phase_and_keeps_what_was_verified() {
+    let file = file();
+    let abort_when = |store: &MemoryStore, server, stop: &dyn Fn(&Progress) -> bool| {
+        let on_progress = |progress: Progress| match stop(&progress) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let loaded =
+            block_on(load(&Processor, URL, &LoadOptions::default(), Some(store), &Client(server), on_progress));
+        assert_eq!(loaded.err().map(|error| error.kind()), Some(ErrorKind::Aborted));
+    };
+    type Stop<'a> = (&'a str, &'a dyn Fn(&Progress) -> bool, &'a [u32]);
+    let stops: [Stop; 5] = [
+        ("at the beginning", &|_| true, &[]),
+        ("after a record", &|progress| progress.loaded_bytes == RECORD_BYTES as u64, &[0]),
+        ("while it waits", &|progress| progress.retry_in_ms.is_some(), &[0]),
+        ("before the whole is verified", &|progress| progress.phase == Phase::Verify, &[0, 1, 2]),
+        ("after that", &|progress| progress.phase == Phase::Compile, &[0, 1, 2]),
+    ];
+    for (name, stop, kept) in stops {
+        let (store, server) = (MemoryStore::default(), Server::new(&file));
+        server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+        abort_when(&store, server.clone(), stop);
+        assert_eq!(stored_records(&store), kept, "{name}");
+        assert_eq!(is_complete(&store), name == "after that", "{name}");
+        assert!(load_well(&Client(server), &LoadOptions::default(), &store).0.stored, "{name}");
+        abort_when(&store, Server::new(&file), &|progress| progress.phase == Phase::Upload);
+        assert!(is_complete(&store), "{name}");
+    }
+}
+
+#[test]
+fn failures_that_may_pass_are_waited_for() {
+    let (file, store) = (file(), MemoryStore::default());
+    let server = Server::new(&file);
+    let seconds = Duration::from_secs;
+    server.refusals.borrow_mut().extend([Retry::After(seconds(3)), Retry::Later, Retry::Later]);
+    let options = LoadOptions::default();
+    // Three seconds are more than a server gets that was never heard of; but it was, and said so.
+    let error = error_of(load_with(&Client(server.clone()), &options, &store));
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert_eq!(*server.pauses.borrow(), [seconds(1), seconds(1), seconds(1)]);
+
+    server.forget();
+    server.refusals.borrow_mut().clear();
+    server.refusals.borrow_mut().extend([Retry::Later, Retry::Later]);
+    let (_, reports) = load_well(&Client(server.clone()), &options, &store);
+    let waits: Vec<f64> = reports.iter().filter_map(|report| report.retry_in_ms).collect();
+    assert_eq!(waits, [500.0, 1000.0]);
+    assert_eq!(*server.pauses.borrow(), [Duration::from_millis(500), seconds(1)]);
+}
+
+#[test]
+fn failures_that_stay_are_errors_at_once() {
+    let (store, server) = (MemoryStore::default(), Server::new(&file()));
+    server.refusals.borrow_mut().push_back(Retry::Never);
+    assert_eq!(
+        error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &store)).kind(),
+        ErrorKind::Network
+    );
+    assert_eq!(server.requests.borrow().len(), 1);
+    assert_eq!(*server.pauses.borrow(), []);
+}
+
+#[test]
+fn a_mirror_goes_on_where_another_one_stopped() {
+    let (file, store) = (file(), MemoryStore::default());
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let server = Server::with_addresses(&file, &urls);
+    let cut = RECORD_BYTES as u64 + 1000;
+    server.cuts.borrow_mut().push_back(cut);
+    *server.after.borrow_mut() = Some((
+        cut,
+        Box::new(move |server| {
+            server.gone.borrow_mut().push(urls[0].to_string());
+            server.validator.replace(Some("\"of b\"".to_string()));
+        }),
+    ));
+    let (loaded, reports) = load_well(&Client(server.clone()), &with_sha256(&sha256(&file)), &store);
+    assert!(loaded.stored);
+    assert_eq!(server.sent_bytes.get(), file.len() as u64);
+    assert_eq!(notices(&reports), []);
+    let manifest = manifest(&store).expect("the file is stored");
+    assert_eq!((manifest.url.as_str(), manifest.validator.as_deref()), (urls[1], Some("\"of b\"")));
+
+    server.gone.borrow_mut().push(urls[1].to_string());
+    let error = error_of(load_with(&Client(server), &LoadOptions::default(), &MemoryStore::default()));
+    assert!(error.to_string().contains(urls[1]), "{error}");
 }
 
 /// A [`MemoryStore`] with a fault.
 #[derive(Default)]
 struct FaultyStore {
     store: MemoryStore,
-    /// A record that is gone.
-    lost_record: Cell<Option<u32>>,
     /// How many more records there is room for; `None` for all.
     room: Cell<Option<u32>>,
+    /// What it says of its room.
+    free_bytes: Cell<Option<u64>>,
+    /// Whether nothing in it works.
+    is_broken: Cell<bool>,
 }
 
-fn no_room() -> Error {
-    Error::new(ErrorKind::Quota, "there is no room")
+impl FaultyStore {
+    fn check(&self) -> Result<(), StoreFailure> {
+        if self.is_broken.get() { Err(StoreFailure::Refused("broken".to_string())) } else { Ok(()) }
+    }
 }
 
 impl Store for FaultyStore {
-    async fn manifest(&self, key: &str) -> qwisp::Result<Option<Manifest>> {
+    async fn manifest(&self, key: &str) -> Result<Option<Manifest>, StoreFailure> {
+        self.check()?;
         self.store.manifest(key).await
     }
 
-    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> qwisp::Result<bool> {
-        if self.lost_record.get() == Some(index) {
-            buffer.clear();
-            return Ok(false);
-        }
+    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure> {
+        self.check()?;
         self.store.read_record(key, index, buffer).await
     }
 
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8]) -> qwisp::Result<()> {
+    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure> {
+        self.check()?;
         if let Some(room) = self.room.get() {
-            self.room.set(Some(room.checked_sub(1).ok_or_else(no_room)?));
+            self.room.set(Some(room.checked_sub(1).ok_or(StoreFailure::Full)?));
         }
-        if self.lost_record.get() == Some(index) {
-            self.lost_record.set(None);
-        }
-        self.store.write_record(key, index, bytes).await
+        self.store.write_record(key, index, bytes, manifest).await
     }
 
-    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> qwisp::Result<()> {
+    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
+        self.check()?;
         self.store.write_manifest(key, manifest).await
     }
 
-    async fn remove(&self, key: &str) -> qwisp::Result<()> {
+    async fn remove(&self, key: &str) -> Result<(), StoreFailure> {
+        self.check()?;
         self.store.remove(key).await
     }
-}
 
-/// Does something to a store that has the file.
-type Damage<'a> = &'a dyn Fn(&FaultyStore);
-
-#[test]
-fn a_stored_file_that_was_damaged_is_fetched_again() {
-    let (device, file) = (open_device(), file());
-    let damaged = vec![0xff; RECORD_BYTES];
-    let damages: [(&str, Damage); 4] = [
-        ("the first record is gone", &|store| store.lost_record.set(Some(0))),
-        ("the last record is gone", &|store| store.lost_record.set(Some(RECORDS - 1))),
-        ("a record is short", &|store| block_on(store.write_record(URL, 1, &file[..100])).expect("there is room")),
-        ("the head is damaged", &|store| block_on(store.write_record(URL, 0, &damaged)).expect("there is room")),
-    ];
-    for (name, damage) in damages {
-        let store = FaultyStore::default();
-        let source = async || Ok(MemorySource::new(&file));
-        load_from(&device, &LoadOptions::default(), &store, source).0.expect(name);
-        damage(&store);
-
-        let (loaded, reports) = load_from(&device, &LoadOptions::default(), &store, source);
-        assert!(loaded.expect(name).stored, "{name}");
-        assert!(reports.iter().any(|report| report.phase == Phase::Download && !report.from_cache), "{name}");
-        load_from(&device, &LoadOptions::default(), &store, not_needed).0.expect(name);
+    async fn free_bytes(&self) -> Option<u64> {
+        self.free_bytes.get()
     }
 }
 
-#[test]
-fn a_wrong_hash_is_an_error_and_leaves_nothing_behind() {
-    let (device, store, file) = (open_device(), MemoryStore::default(), file());
-    let promised = "0".repeat(64);
-    let source = async || Ok(MemorySource::new(&file));
-    let error = error_of(load_from(&device, &with_sha256(&promised), &store, source).0);
-    assert_eq!(error.kind(), ErrorKind::Integrity);
-    for part in [URL, &promised, &sha256(&file)] {
-        assert!(error.to_string().contains(part), "{error}");
-    }
-    assert!(has_nothing(&store));
-}
+const FULL: Notice = Notice::NotKept { reason: NotKept::NoRoom, missing_bytes: None };
 
 #[test]
-fn a_stored_file_with_another_hash_than_is_wanted_is_fetched_again() {
-    let (device, store) = (open_device(), MemoryStore::default());
-    let (old, new) = (TinyModel { seed: 1, ..TinyModel::default() }, TinyModel { seed: 2, ..TinyModel::default() });
-    let (old, new) = (old.bytes(), new.bytes());
-    let load_old = load_from(&device, &LoadOptions::default(), &store, async || Ok(MemorySource::new(&old)));
-    load_old.0.expect("the file is good");
-    let load_new = load_from(&device, &with_sha256(&sha256(&new)), &store, async || Ok(MemorySource::new(&new)));
-    load_new.0.expect("the file is good");
-    let manifest = block_on(store.manifest(URL)).expect("the store works").expect("the file is complete");
-    assert_eq!(manifest.sha256, sha256(&new));
-}
-
-#[test]
-fn a_download_that_replaces_a_stored_file_and_breaks_off_leaves_no_mixture() {
-    let (device, store, old) = (open_device(), MemoryStore::default(), file());
-    load_from(&device, &LoadOptions::default(), &store, async || Ok(MemorySource::new(&old))).0.expect("a good file");
-    let new = TinyModel { seed: 2, layers: 4, tensor_type: Some(GgmlDType::F32), ..TinyModel::default() }.bytes();
-    let breaks_off = async || {
-        let failure = Some(Error::new(ErrorKind::Network, "the connection was lost"));
-        Ok(BrokenSource { source: MemorySource::new(&new), good_bytes: 2 * RECORD_BYTES, failure })
-    };
-    let error = error_of(load_from(&device, &with_sha256(&sha256(&new)), &store, breaks_off).0);
-    assert_eq!(error.kind(), ErrorKind::Network);
-    assert!(has_nothing(&store), "records of one version under the manifest of another would load as garbage");
-}
-
-#[test]
-fn what_is_no_hash_is_refused_before_anything_is_fetched() {
-    let (device, store) = (open_device(), MemoryStore::default());
-    for sha256 in ["", "abc", &"g".repeat(64), &"0".repeat(63)] {
-        let error = error_of(load_from(&device, &with_sha256(sha256), &store, not_needed).0);
-        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
-    }
-}
-
-#[test]
-fn a_caller_can_abort_in_every_phase() {
-    let (device, file) = (open_device(), file());
-    let source = async || Ok(MemorySource::new(&file));
-    let full_store = MemoryStore::default();
-    load_from(&device, &LoadOptions::default(), &full_store, source).0.expect("the file is good");
-    let empty_store = MemoryStore::default();
-    let phases = [
-        (&empty_store, Phase::Download),
-        (&empty_store, Phase::Verify),
-        (&empty_store, Phase::Compile),
-        (&full_store, Phase::Upload),
-    ];
-    for (store, last) in phases {
-        let on_progress = |progress: Progress| match progress.phase == last {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let options = LoadOptions::default();
-        let loaded = block_on(load(&device, URL, &options, Some(store), source, on_progress));
-        assert_eq!(error_of(loaded).kind(), ErrorKind::Aborted, "{last:?}");
-        // What was verified before stays.
-        let verified = matches!(last, Phase::Compile | Phase::Upload);
-        assert!(if verified { is_complete(store) } else { has_nothing(store) }, "{last:?}");
-    }
-}
-
-#[test]
-fn a_store_without_room_is_left_aside() {
-    let (device, file) = (open_device(), file());
-    for room in 0..RECORDS {
-        let store = FaultyStore::default();
-        store.room.set(Some(room));
-        let loaded = load_from(&device, &LoadOptions::default(), &store, async || Ok(MemorySource::new(&file))).0;
-        let loaded = loaded.expect("the model loads without a store");
-        assert!(!loaded.stored);
-        assert!(has_nothing(&store.store), "room for {room} records: what was written is removed");
+fn a_disk_that_gets_full_keeps_what_it_has_for_the_next_load() {
+    let file = file();
+    for room in 0..RECORDS as u32 {
+        let (store, server) =
+            (FaultyStore { room: Cell::new(Some(room)), ..FaultyStore::default() }, Server::new(&file));
+        let (loaded, reports) = load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+        assert!(!loaded.stored && !is_complete(&store));
+        assert_eq!(notices(&reports), [FULL]);
+        assert_eq!(stored_records(&store.store), (0..room).collect::<Vec<_>>());
         assert!(!answer(loaded).is_empty());
-    }
-}
 
-/// A source of which only the first `good_bytes` come; then `failure`, or nothing more.
-struct BrokenSource<'a> {
-    source: MemorySource<'a>,
-    good_bytes: usize,
-    failure: Option<Error>,
-}
-
-impl Source for BrokenSource<'_> {
-    fn total_bytes(&self) -> u64 {
-        self.source.total_bytes()
-    }
-
-    async fn read(&mut self, buffer: &mut Vec<u8>) -> qwisp::Result<()> {
-        let mut good = Vec::with_capacity(self.good_bytes.min(buffer.capacity()));
-        self.source.read(&mut good).await?;
-        self.good_bytes -= good.len();
-        buffer.extend_from_slice(&good);
-        match self.failure.take_if(|_| self.good_bytes == 0) {
-            Some(failure) => Err(failure),
-            None => Ok(()),
-        }
+        server.forget();
+        store.room.set(None);
+        let (loaded, reports) = load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+        assert!(loaded.stored && is_complete(&store));
+        assert_eq!(notices(&reports), []);
+        assert_eq!(server.sent_bytes.get(), (file.len() - room as usize * RECORD_BYTES) as u64);
     }
 }
 
 #[test]
-fn a_source_that_breaks_off_is_an_error_and_leaves_nothing_behind() {
-    let (device, file) = (open_device(), file());
-    let network = || Error::new(ErrorKind::Network, "the connection was lost");
-    for (name, good_bytes, failure, kind) in [
-        ("lost in the head", 100, Some(network()), ErrorKind::Network),
-        ("lost in the second record", RECORD_BYTES + 100, Some(network()), ErrorKind::Network),
-        ("nothing comes", 0, None, ErrorKind::BadFile),
-        ("ends after the first record", RECORD_BYTES, None, ErrorKind::BadFile),
-    ] {
-        let store = MemoryStore::default();
-        let failure = RefCell::new(failure);
-        let open = async || Ok(BrokenSource { source: MemorySource::new(&file), good_bytes, failure: failure.take() });
-        let error = error_of(load_from(&device, &LoadOptions::default(), &store, open).0);
-        assert_eq!(error.kind(), kind, "{name}: {error}");
-        assert!(has_nothing(&store), "{name}");
+fn a_file_that_is_too_large_for_the_room_is_not_stored_and_that_is_said() {
+    let (file, store) = (file(), FaultyStore::default());
+    let server = Server::new(&file);
+    store.free_bytes.set(Some(file.len() as u64 - 1000));
+    let (loaded, reports) = load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    assert!(!loaded.stored);
+    assert_eq!(notices(&reports), [Notice::NotKept { reason: NotKept::NoRoom, missing_bytes: Some(1000) }]);
+    assert_eq!(stored_records(&store.store), [] as [u32; 0]);
 
-        let (loaded, _) = load_from(&device, &LoadOptions::default(), &store, async || Ok(MemorySource::new(&file)));
-        assert!(loaded.expect("the next attempt succeeds").stored, "{name}");
+    // Only what isn't there yet needs room.
+    store.free_bytes.set(None);
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 1);
+    error_of(load_with(&Client(server.clone()), &impatient(), &store));
+    store.free_bytes.set(Some((file.len() - RECORD_BYTES) as u64));
+    assert!(load_well(&Client(server), &impatient(), &store).0.stored);
+}
+
+#[test]
+fn a_store_that_refuses_is_left_aside() {
+    let (file, store) = (file(), FaultyStore::default());
+    store.is_broken.set(true);
+    let (loaded, reports) = load_well(&Client(Server::new(&file)), &LoadOptions::default(), &store);
+    assert!(!loaded.stored);
+    assert_eq!(notices(&reports), [Notice::NotKept { reason: NotKept::Refused, missing_bytes: None }]);
+    assert!(!answer(loaded).is_empty());
+}
+
+#[test]
+fn a_store_that_fails_in_the_middle_is_left_aside() {
+    let (file, server) = (file(), Server::new(&file()));
+    let store = FaultyStore::default();
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    let on_progress = |progress: Progress| {
+        store.is_broken.set(progress.loaded_bytes >= RECORD_BYTES as u64);
+        ControlFlow::Continue(())
+    };
+    server.forget();
+    let client = Client(server.clone());
+    let loaded = block_on(load(&Processor, URL, &LoadOptions::default(), Some(&store), &client, on_progress));
+    assert!(!loaded.expect("the server has the rest").stored);
+    assert_eq!(server.sent_bytes.get(), (file.len() - RECORD_BYTES) as u64);
+    store.is_broken.set(false);
+    assert!(is_complete(&store), "it may work again");
+}
+
+#[test]
+fn a_file_that_is_no_model_is_not_kept() {
+    let mut wrong = file();
+    let at = wrong.windows(5).position(|bytes| bytes == b"qwen2").expect("the file names its architecture");
+    wrong[at] = b'z';
+    let short = &file()[..2 * RECORD_BYTES + 100];
+    for (name, bytes, kind) in [
+        ("another architecture", &wrong[..], ErrorKind::UnsupportedModel),
+        ("a part of a file", short, ErrorKind::BadFile),
+        ("nothing", &[], ErrorKind::BadFile),
+    ] {
+        let (store, server) = (MemoryStore::default(), Server::new(bytes));
+        let error = error_of(load_with(&Client(server), &LoadOptions::default(), &store));
+        assert_eq!(error.kind(), kind, "{name}: {error}");
+        assert_eq!(manifest(&store), None, "{name}");
+        assert_eq!(stored_records(&store), [] as [u32; 0], "{name}");
     }
+}
+
+#[test]
+fn a_file_that_is_shorter_than_its_server_says_is_given_up() {
+    // The head promises more than there is, and so does the server.
+    let file = file();
+    let server = Server::new(&file[..file.len() - 1000]);
+    server.exaggerates_by.set(1000);
+    let store = MemoryStore::default();
+    let error = error_of(load_with(&Client(server), &LoadOptions::default(), &store));
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(!is_complete(&store));
 }

@@ -40,7 +40,7 @@ async fn load_on<P: Platform>(
     context_length: Option<usize>,
 ) -> qwisp::Result<Engine<P::Backend>> {
     let options = LoadOptions { context_length, ..LoadOptions::default() };
-    let open = async || FileSource::open(model);
-    let loaded = load(platform, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(())).await?;
+    let source = FileSource::open(model)?;
+    let loaded = load(platform, "", &options, None::<&MemoryStore>, &source, |_| ControlFlow::Continue(())).await?;
     Ok(loaded.engine)
 }

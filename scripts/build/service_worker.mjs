@@ -5,7 +5,7 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
 /** What the page does not need to open: the benchmark, types, pictures for shops, and the service worker itself. */
-const NOT_KEPT = [/^sw\.js$/, /^bench/, /\.d\.ts$/, /^screenshots\//, /^app\/icons\/.*512/];
+const NOT_KEPT = [/^sw\.js$/, /^bench/, /\.d\.ts$/, /^screenshots\//, /LICENSE/, /^app\/icons\/.*512/];
 
 const PLACEHOLDER = '{ version: "", files: {} }';
 

@@ -5,6 +5,9 @@
 
 pub mod cpu;
 pub mod gpu;
+mod reading_rates;
+
+pub use reading_rates::{MEASURED_COLUMNS, MEASURED_TYPES, ReadingRates};
 
 use crate::error::Result;
 use crate::gguf::TensorInfo;

@@ -170,7 +170,7 @@ fn unsupported_type(got: String) -> Error {
 }
 
 /// The metadata of a GGUF file. Each getter fails with [`ErrorKind::BadFile`] for a value of the wrong type.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Metadata(HashMap<String, Value>);
 
 impl Metadata {

@@ -1,61 +1,47 @@
 //! From a URL to an engine: the only place that joins a source of bytes, a store, the file format and the model.
 
+mod download;
 mod parts;
+mod patience;
+mod progress;
 mod records;
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
-use serde::Serialize;
-
+use self::download::Problem;
 use self::parts::Parts;
-use self::records::{FetchedRecords, Records, StoredRecords};
+use self::progress::Reporter;
+pub use self::progress::{NotKept, Notice, Phase, Progress};
+use self::records::Records;
 use crate::backend::{Backend, Platform};
 use crate::engine::Engine;
-use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::Source;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::{Source, is_sha256};
 use crate::gguf::Header;
 use crate::store::{RECORD_BYTES, Store};
+
+/// A file that changes more often than this while it is being loaded is not to be had.
+const MAX_CHANGES: usize = 2;
 
 /// After so many bytes the device is waited for, which bounds the staging memory of uploads.
 const UPLOAD_WINDOW_BYTES: u64 = 64 << 20;
 
 /// What to load, and how.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LoadOptions {
-    /// The SHA-256 that the file must have, in hexadecimal. Default: any.
+    /// The SHA-256 that the file must have, in hexadecimal. Default: what its server states, or any.
     pub sha256: Option<String>,
     /// Positions of the KV cache. Default: 4096, or what the model was trained for if that is less.
     pub context_length: Option<usize>,
+    /// How long a source that brings no bytes is waited for, in pauses between attempts. Default: two minutes.
+    pub patience: Duration,
 }
 
-/// What loading is busy with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// Fetching the file, storing it and handing it to the device.
-    Download,
-    /// Comparing the file's hash with what was promised.
-    Verify,
-    /// Reading the file from the store and handing it to the device.
-    Upload,
-    /// Waiting for the device: for the last weights, and for kernels that it hasn't compiled yet.
-    Compile,
-    /// Done.
-    Ready,
-}
-
-/// How far loading has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Progress {
-    /// What it is busy with.
-    pub phase: Phase,
-    /// Bytes of the file that are done.
-    pub loaded_bytes: u64,
-    /// Bytes of the file.
-    pub total_bytes: u64,
-    /// Whether they come from the store.
-    pub from_cache: bool,
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { sha256: None, context_length: None, patience: Duration::from_secs(120) }
+    }
 }
 
 /// A loaded model, and how its loading went.
@@ -68,86 +54,98 @@ pub struct Loaded<B: Backend> {
     pub stored: bool,
 }
 
-/// Loads a model onto a backend of `platform`: from the store when the file is complete there, otherwise from the source
-/// that `open` gives, which also fills the store. A store that fails is left aside; the model still loads. `on_progress` is told
-/// after each record, and ends the loading with [`ControlFlow::Break`].
+/// Loads a model onto a backend of `platform`. Each record comes from the store when it is there and has the hash that it
+/// had, otherwise from the source, and then goes into the store. A store that fails is left aside; the model still loads.
+/// `on_progress` is told after each record and while it waits, and ends the loading with [`ControlFlow::Break`].
 ///
 /// # Errors
-/// Whatever the source, the file, the model or the device can fail with; `integrity` when the file's hash isn't
-/// `options.sha256`; `aborted` when `on_progress` says so. Nothing of a file stays in the store unless it is whole.
+/// Whatever the source, the file, the model or the device can fail with; `integrity` when the file's hash isn't the one that
+/// was promised; `aborted` when `on_progress` says so. The verified records of a good file stay in the store, and the next load
+/// goes on with them; it is complete there only when all of it was verified.
 pub async fn load<P: Platform, S: Source, T: Store>(
     platform: &P,
     key: &str,
     options: &LoadOptions,
     store: Option<&T>,
-    open: impl AsyncFnOnce() -> Result<S>,
+    source: &S,
     mut on_progress: impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Loaded<P::Backend>> {
+) -> Result<Loaded<P::Backend>, Error> {
     if let Some(sha256) = &options.sha256
-        && !(sha256.len() == 64 && sha256.bytes().all(|digit| digit.is_ascii_hexdigit()))
+        && !is_sha256(sha256)
     {
         return Err(Error::new(ErrorKind::InvalidArgument, "this is no SHA-256")
             .at("sha256")
             .got(format!("\"{sha256}\""))
             .expected("64 hexadecimal digits"));
     }
-    if let Some(store) = store
-        && let Some(mut records) = StoredRecords::find(store, key, options.sha256.as_deref()).await
-    {
-        match load_records(platform, &mut records, options, &mut on_progress).await {
+    let mut reporter = Reporter::new(&mut on_progress);
+    for changes in 0.. {
+        let changed = match load_version(platform, key, options, store, source, &mut reporter).await {
             Ok(loaded) => return Ok(loaded),
-            // Only good files are stored, so one that lost records or is bad now was damaged, and is fetched again. Every
-            // other failure would be the same the second time.
-            Err(error) if matches!(error.kind(), ErrorKind::Quota | ErrorKind::BadFile) => {}
-            Err(error) => return Err(error),
+            Err(Problem::Failed(error)) => return Err(error),
+            Err(Problem::Changed(error)) => error,
+        };
+        if let Some(store) = store {
+            // What can't be removed has the name of another version, and so is found out again.
+            let _ = store.remove(key).await;
         }
+        if changes == MAX_CHANGES {
+            return Err(changed);
+        }
+        reporter.notice(Notice::Changed);
     }
-    let mut records = FetchedRecords::new(open().await?, store, key, options.sha256.as_deref());
-    let loaded = load_records(platform, &mut records, options, &mut on_progress).await;
-    if loaded.is_err() {
-        records.discard().await;
+    Err(Error::new(ErrorKind::Internal, "loading has no end"))
+}
+
+/// Loads one version of the file.
+async fn load_version<P: Platform, S: Source, T: Store>(
+    platform: &P,
+    key: &str,
+    options: &LoadOptions,
+    store: Option<&T>,
+    source: &S,
+    reporter: &mut Reporter<'_>,
+) -> Result<Loaded<P::Backend>, Problem> {
+    let mut records = Records::open(key, source, store, options, reporter).await?;
+    let loaded = load_records(platform, &mut records, options, reporter).await;
+    if let Err(Problem::Failed(error)) = &loaded {
+        records.give_up(error).await;
     }
     loaded
 }
 
 /// Reads every record, parses the head as soon as it is complete, and feeds the weights.
-async fn load_records<P: Platform>(
+async fn load_records<P: Platform, S: Source, T: Store>(
     platform: &P,
-    records: &mut impl Records,
+    records: &mut Records<'_, S, T>,
     options: &LoadOptions,
-    on_progress: &mut impl FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Loaded<P::Backend>> {
-    let (total_bytes, from_cache) = (records.total_bytes(), records.are_stored());
-    let mut report = |phase, loaded_bytes| match on_progress(Progress { phase, loaded_bytes, total_bytes, from_cache })
-    {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(Error::new(ErrorKind::Aborted, "the caller aborted the loading")),
-    };
-    let phase = if from_cache { Phase::Upload } else { Phase::Download };
-    report(phase, 0)?;
-
+    reporter: &mut Reporter<'_>,
+) -> Result<Loaded<P::Backend>, Problem> {
+    let total_bytes = records.total_bytes();
     let mut head = Vec::new();
     let mut parts: Option<Parts<P::Backend>> = None;
     let mut record = Vec::with_capacity(RECORD_BYTES);
     let mut loaded_bytes = 0;
     let mut waited_bytes = 0;
-    while loaded_bytes < total_bytes {
-        records.next(&mut record).await?;
+    let phase = records.first_phase();
+    reporter.report(phase, 0, phase == Phase::Upload)?;
+    for index in 0..records.count() {
+        let phase = records.read(index, &mut record, reporter).await?;
         loaded_bytes += record.len() as u64;
         match &mut parts {
             Some(parts) => {
                 parts.feed(&record);
-                records.keep(&record).await;
+                records.keep(index, &record, reporter).await;
             }
             None => {
                 head.extend_from_slice(&record);
                 // Parsing costs time, so it is tried at every doubling only.
-                let try_now = (loaded_bytes / RECORD_BYTES as u64).is_power_of_two() || loaded_bytes == total_bytes;
+                let try_now = (index + 1).is_power_of_two() || loaded_bytes == total_bytes;
                 if try_now && let Some(header) = Header::parse(&head, total_bytes)? {
                     let mut new_parts = Parts::build(platform, header, options).await?;
                     new_parts.feed(&head);
-                    for record in head.chunks(RECORD_BYTES) {
-                        records.keep(record).await;
+                    for (index, record) in head.chunks(RECORD_BYTES).enumerate() {
+                        records.keep(index, record, reporter).await;
                     }
                     head = Vec::new();
                     parts = Some(new_parts);
@@ -160,23 +158,24 @@ async fn load_records<P: Platform>(
             parts.wait().await?;
             waited_bytes = loaded_bytes;
         }
-        report(phase, loaded_bytes)?;
+        reporter.report(phase, loaded_bytes, phase == Phase::Upload)?;
     }
     drop(record);
     let Some(mut parts) = parts else {
-        return Err(Error::new(ErrorKind::BadFile, "the file is empty").got("0 bytes"));
+        return Err(Error::new(ErrorKind::BadFile, "the file is empty").got("0 bytes").into());
     };
 
-    report(Phase::Verify, loaded_bytes)?;
-    let stored = records.finish().await?;
+    let from_cache = records.are_stored();
+    reporter.report(Phase::Verify, loaded_bytes, from_cache)?;
+    let stored = records.finish(reporter).await?;
     if !parts.loader.is_complete() {
-        return Err(Error::new(ErrorKind::Internal, "not every tensor was filled"));
+        return Err(Error::new(ErrorKind::Internal, "not every tensor was filled").into());
     }
     parts.model.backend_mut().finish_uploads();
-    report(Phase::Compile, loaded_bytes)?;
+    reporter.report(Phase::Compile, loaded_bytes, from_cache)?;
     let weights_bytes = parts.loader.device_bytes::<P::Backend>();
     parts.wait().await?;
-    report(Phase::Ready, loaded_bytes)?;
+    reporter.report(Phase::Ready, loaded_bytes, from_cache)?;
     Ok(Loaded {
         engine: Engine::new(parts.model, parts.tokenizer, parts.template, parts.stop_tokens),
         weights_bytes,

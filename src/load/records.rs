@@ -1,160 +1,277 @@
-//! The records of a file, from the store or from a source.
+//! The records of a file: each one from the store if what is stored there is right, otherwise from the source.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::Source;
-use crate::store::{Manifest, RECORD_BYTES, Store};
+use super::LoadOptions;
+use super::download::{Download, Known, Problem, Version, changed_record, record_range};
+use super::progress::{NotKept, Notice, Phase, Reporter};
+use crate::error::{Error, ErrorKind};
+use crate::fetch::{Source, hexadecimal};
+use crate::store::{Manifest, RECORD_BYTES, Store, StoreFailure};
 
-/// The records of a file, in order.
-pub(super) trait Records {
-    /// How long the file is.
-    fn total_bytes(&self) -> u64;
-
-    /// Whether they come from the store.
-    fn are_stored(&self) -> bool;
-
-    /// Puts the next record into `buffer`.
-    async fn next(&mut self, buffer: &mut Vec<u8>) -> Result<()>;
-
-    /// Stores the next record: called for each in order, as soon as the head of the file was found to be good.
-    async fn keep(&mut self, record: &[u8]);
-
-    /// All records were read and kept: checks the whole. Returns whether the file is in the store now.
-    async fn finish(&mut self) -> Result<bool>;
-
-    /// Loading failed: leaves nothing behind that isn't whole.
-    async fn discard(&mut self);
-}
-
-/// Records from the store.
-pub(super) struct StoredRecords<'a, T: Store> {
-    store: &'a T,
+/// The records of a file, in order. First download, resumed download and a stored file are the same to it.
+pub(super) struct Records<'a, S: Source, T: Store> {
     key: &'a str,
+    source: &'a S,
+    download: Download<'a, S>,
+    store: Option<&'a T>,
+    /// Whether records may be written. The store may still have some when it takes no more.
+    is_keeping: bool,
+    /// What the store has. Its hashes are those of records that are there.
     manifest: Manifest,
-    next: u32,
+    /// The hash of each record that was seen: what the server would send again.
+    hashes: Vec<Option<String>>,
+    /// The records that came from the source and aren't stored yet.
+    is_fetched: Vec<bool>,
+    /// Of all records so far; none when the whole was verified before, or nobody wants to know.
+    hasher: Option<Sha256>,
+    has_fetched: bool,
+    has_asked_for_room: bool,
 }
 
-impl<'a, T: Store> StoredRecords<'a, T> {
-    /// The records of a file, if it is complete in the store and has the hash that is wanted. A store that fails counts
-    /// as one that has nothing.
-    pub(super) async fn find(store: &'a T, key: &'a str, sha256: Option<&str>) -> Option<Self> {
-        let manifest = store.manifest(key).await.ok().flatten()?;
-        let wanted = sha256.is_none_or(|sha256| sha256.eq_ignore_ascii_case(&manifest.sha256));
-        (wanted && manifest.record_bytes as usize == RECORD_BYTES).then_some(Self { store, key, manifest, next: 0 })
+impl<'a, S: Source, T: Store> Records<'a, S, T> {
+    /// Looks into the store, and asks the source how long the file is if that isn't known.
+    pub(super) async fn open(
+        key: &'a str,
+        source: &'a S,
+        store: Option<&'a T>,
+        options: &LoadOptions,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Self, Problem> {
+        let wanted = options.sha256.as_ref().map(|hash| hash.to_ascii_lowercase());
+        let (store, stored) = match store {
+            None => (None, None),
+            Some(store) => match store.manifest(key).await {
+                Ok(manifest) => (Some(store), manifest),
+                Err(failure) => {
+                    reporter.notice(not_kept(&failure));
+                    (None, None)
+                }
+            },
+        };
+        let stored = match (store, stored) {
+            (Some(store), Some(manifest)) if !is_usable(&manifest, wanted.as_deref()) => {
+                // What can't be removed is written over.
+                let _ = store.remove(key).await;
+                None
+            }
+            (_, stored) => stored,
+        };
+        let version = match &stored {
+            None => Version { sha256: wanted.clone(), ..Version::default() },
+            Some(manifest) => Version {
+                total_bytes: Some(manifest.total_bytes),
+                url: manifest.url.clone(),
+                validator: manifest.validator.clone(),
+                sha256: wanted.clone().or_else(|| manifest.sha256.clone()),
+            },
+        };
+        let mut download = Download::new(source, version, options.patience);
+        let total_bytes = download.total_bytes(reporter).await?;
+        reporter.total_bytes = total_bytes;
+        let count = total_bytes.div_ceil(RECORD_BYTES as u64) as usize;
+        let manifest = stored.unwrap_or_else(|| Manifest {
+            total_bytes,
+            record_bytes: RECORD_BYTES as u32,
+            url: String::new(),
+            validator: None,
+            sha256: None,
+            record_hashes: vec![None; count],
+            is_complete: false,
+        });
+        let is_wanted = store.is_some() || download.version.sha256.is_some();
+        let hasher = (is_wanted && !manifest.is_complete).then(Sha256::new);
+        Ok(Self {
+            key,
+            source,
+            download,
+            store,
+            is_keeping: store.is_some(),
+            hashes: manifest.record_hashes.clone(),
+            is_fetched: vec![false; count],
+            manifest,
+            hasher,
+            has_fetched: false,
+            has_asked_for_room: false,
+        })
     }
-}
 
-impl<T: Store> Records for StoredRecords<'_, T> {
-    fn total_bytes(&self) -> u64 {
+    /// How long the file is.
+    pub(super) fn total_bytes(&self) -> u64 {
         self.manifest.total_bytes
     }
 
-    fn are_stored(&self) -> bool {
-        true
+    /// How many records it has.
+    pub(super) fn count(&self) -> usize {
+        self.hashes.len()
     }
 
-    async fn next(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
-        let found = self.store.read_record(self.key, self.next, buffer).await?;
-        let start = u64::from(self.next) * RECORD_BYTES as u64;
-        let expected = (self.manifest.total_bytes - start).min(RECORD_BYTES as u64);
-        if !found || buffer.len() as u64 != expected {
-            return Err(Error::new(ErrorKind::Quota, "the store lost a part of the file")
-                .at(format!("record {} of {}", self.next, self.key))
-                .got(if found { format!("{} bytes", buffer.len()) } else { "nothing".to_string() })
-                .expected(format!("{expected} bytes")));
+    /// Where its first bytes should come from.
+    pub(super) fn first_phase(&self) -> Phase {
+        match self.manifest.record_hashes.first() {
+            Some(Some(_)) => Phase::Upload,
+            _ => Phase::Download,
         }
-        self.next += 1;
+    }
+
+    /// Whether all records so far came from the store.
+    pub(super) fn are_stored(&self) -> bool {
+        !self.has_fetched
+    }
+
+    /// Puts a record into `buffer`; returns where it came from, as the phase that this is. They are asked for in order.
+    pub(super) async fn read(
+        &mut self,
+        index: usize,
+        buffer: &mut Vec<u8>,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<Phase, Problem> {
+        let phase = match self.read_stored(index, buffer).await {
+            true => Phase::Upload,
+            false => {
+                self.fetch(index, buffer, reporter).await?;
+                Phase::Download
+            }
+        };
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..]);
+        }
+        Ok(phase)
+    }
+
+    /// Reads a record from the store; returns whether it was there, and right.
+    async fn read_stored(&mut self, index: usize, buffer: &mut Vec<u8>) -> bool {
+        let (Some(store), Some(expected)) = (self.store, &self.manifest.record_hashes[index]) else { return false };
+        let found = store.read_record(self.key, index as u32, buffer).await;
+        let is_right = found.is_ok_and(|found| found.as_ref() == Some(expected));
+        if !is_right {
+            self.manifest.record_hashes[index] = None;
+        }
+        is_right
+    }
+
+    /// Fetches a record, and with the same request those after it that aren't stored either.
+    async fn fetch(&mut self, index: usize, buffer: &mut Vec<u8>, reporter: &mut Reporter<'_>) -> Result<(), Problem> {
+        let missing = self.manifest.record_hashes[index..].iter().take_while(|hash| hash.is_none()).count();
+        let end = record_range(index + missing - 1, self.manifest.total_bytes).end;
+        let known = Known { hashes: &self.hashes, is_checked_alone: self.hashes[index].is_some() };
+        self.download.read_record(index, end, &known, buffer, reporter).await?;
+        self.has_fetched = true;
+        self.is_fetched[index] = true;
+        // Of a file that nobody keeps, and that can't change unnoticed, the records' hashes are of no use.
+        if self.store.is_some() || !self.download.would_notice_change() {
+            let hash = self.source.sha256(buffer).await;
+            if let Some(before) = &self.hashes[index]
+                && *before != hash
+            {
+                return Err(changed_record(index, &self.download.version, &hash, before));
+            }
+            self.hashes[index] = Some(hash);
+        }
         Ok(())
     }
 
-    async fn keep(&mut self, _: &[u8]) {}
+    /// Stores a record that was read, if it isn't there: as soon as the head of the file was found to be good.
+    pub(super) async fn keep(&mut self, index: usize, record: &[u8], reporter: &mut Reporter<'_>) {
+        let Some(store) = self.store.filter(|_| self.is_keeping && self.is_fetched[index]) else { return };
+        if !self.has_asked_for_room {
+            self.has_asked_for_room = true;
+            if let Some(missing_bytes) = self.missing_room(store).await {
+                self.is_keeping = false;
+                let missing_bytes = Some(missing_bytes);
+                reporter.notice(Notice::NotKept { reason: NotKept::NoRoom, missing_bytes });
+                return;
+            }
+        }
+        self.describe_version();
+        self.manifest.record_hashes[index].clone_from(&self.hashes[index]);
+        if let Err(failure) = store.write_record(self.key, index as u32, record, &self.manifest).await {
+            self.manifest.record_hashes[index] = None;
+            // What was stored before stays: it is verified, and saves the next load so much of its download.
+            self.is_keeping = false;
+            reporter.notice(not_kept(&failure));
+        }
+    }
 
-    async fn finish(&mut self) -> Result<bool> {
+    /// How many bytes of room are lacking for the records that aren't stored.
+    async fn missing_room(&self, store: &T) -> Option<u64> {
+        let free = store.free_bytes().await?;
+        let bytes = |index| {
+            let range = record_range(index, self.manifest.total_bytes);
+            range.end - range.start
+        };
+        let needed: u64 =
+            (0..self.count()).filter(|&index| self.manifest.record_hashes[index].is_none()).map(bytes).sum();
+        needed.checked_sub(free).filter(|missing| *missing > 0)
+    }
+
+    /// All records were read and kept: checks the whole. Returns whether the file is in the store now.
+    pub(super) async fn finish(&mut self, reporter: &mut Reporter<'_>) -> Result<bool, Error> {
+        let was_complete = self.manifest.is_complete;
+        if let Some(hasher) = self.hasher.take() {
+            let sha256 = hexadecimal(&hasher.finalize());
+            if let Some(expected) = &self.download.version.sha256
+                && *expected != sha256
+            {
+                return Err(Error::new(ErrorKind::Integrity, "the file is not the one that was promised")
+                    .at(format!("SHA-256 of {}", self.key))
+                    .got(sha256)
+                    .expected(expected));
+            }
+            self.manifest.sha256 = Some(sha256);
+            self.manifest.is_complete = self.is_keeping;
+        }
+        let Some(store) = self.store.filter(|_| self.is_keeping) else { return Ok(false) };
+        if let Err(failure) = store.write_manifest(self.key, &self.manifest).await {
+            reporter.notice(not_kept(&failure));
+            // That it is in use may go unnoticed; that it is complete may not.
+            return Ok(was_complete && !self.has_fetched);
+        }
         Ok(true)
     }
 
-    /// Keeps the file: what failed may have been the device, or the caller's patience.
-    async fn discard(&mut self) {}
-}
-
-/// Records from a source, which go through the hash and into the store on their way.
-pub(super) struct FetchedRecords<'a, S: Source, T: Store> {
-    source: S,
-    /// `None` once it has failed, for the model can do without, and once the file in it is whole.
-    store: Option<&'a T>,
-    key: &'a str,
-    expected_sha256: Option<&'a str>,
-    hasher: Sha256,
-    kept: u32,
-}
-
-impl<'a, S: Source, T: Store> FetchedRecords<'a, S, T> {
-    /// The records of `source`, to be stored under `key`.
-    pub(super) fn new(source: S, store: Option<&'a T>, key: &'a str, expected_sha256: Option<&'a str>) -> Self {
-        Self { source, store, key, expected_sha256, hasher: Sha256::new(), kept: 0 }
-    }
-}
-
-impl<S: Source, T: Store> Records for FetchedRecords<'_, S, T> {
-    fn total_bytes(&self) -> u64 {
-        self.source.total_bytes()
-    }
-
-    fn are_stored(&self) -> bool {
-        false
-    }
-
-    async fn next(&mut self, buffer: &mut Vec<u8>) -> Result<()> {
-        buffer.clear();
-        self.source.read(buffer).await?;
-        if buffer.is_empty() {
-            return Err(Error::new(ErrorKind::BadFile, "the file ends early").at(self.key));
-        }
-        self.hasher.update(&buffer[..]);
-        Ok(())
-    }
-
-    async fn keep(&mut self, record: &[u8]) {
-        let Some(store) = self.store else { return };
-        // Another version of the file may be stored under this key. Its manifest must not vouch for these records.
-        let cleared = self.kept > 0 || store.remove(self.key).await.is_ok();
-        if !cleared || store.write_record(self.key, self.kept, record).await.is_err() {
+    /// Loading failed. Verified records of a good file stay, for the next attempt; nothing else does.
+    pub(super) async fn give_up(&self, error: &Error) {
+        let is_bad = matches!(error.kind(), ErrorKind::Integrity | ErrorKind::BadFile | ErrorKind::UnsupportedModel);
+        if is_bad && !self.manifest.is_complete {
             self.discard().await;
         }
-        self.kept += 1;
     }
 
-    async fn finish(&mut self) -> Result<bool> {
-        let sha256 = hexadecimal(&std::mem::take(&mut self.hasher).finalize());
-        if let Some(expected) = self.expected_sha256
-            && !expected.eq_ignore_ascii_case(&sha256)
-        {
-            return Err(Error::new(ErrorKind::Integrity, "the file is not the one that was promised")
-                .at(format!("SHA-256 of {}", self.key))
-                .got(sha256)
-                .expected(expected));
-        }
-        let Some(store) = self.store else { return Ok(false) };
-        let manifest = Manifest { total_bytes: self.source.total_bytes(), record_bytes: RECORD_BYTES as u32, sha256 };
-        if store.write_manifest(self.key, &manifest).await.is_err() {
-            self.discard().await;
-            return Ok(false);
-        }
-        self.store = None;
-        Ok(true)
-    }
-
-    async fn discard(&mut self) {
-        if let Some(store) = self.store.take()
-            && self.kept > 0
-        {
-            // A failure leaves behind what has no manifest, and is cleared by the next download.
+    /// Removes what is stored of the file.
+    pub(super) async fn discard(&self) {
+        if let Some(store) = self.store {
+            // What can't be removed is no complete file, and is written over.
             let _ = store.remove(self.key).await;
         }
     }
+
+    fn describe_version(&mut self) {
+        let version = &self.download.version;
+        self.manifest.url.clone_from(&version.url);
+        self.manifest.validator.clone_from(&version.validator);
+        if !self.manifest.is_complete {
+            self.manifest.sha256.clone_from(&version.sha256);
+        }
+    }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Whether what is stored is of the file that is wanted, in records as they are today.
+fn is_usable(manifest: &Manifest, wanted: Option<&str>) -> bool {
+    let is_wanted = match (wanted, &manifest.sha256) {
+        (Some(wanted), Some(sha256)) => wanted == sha256,
+        _ => true,
+    };
+    is_wanted
+        && manifest.record_bytes as usize == RECORD_BYTES
+        && manifest.record_hashes.len() as u64 == manifest.total_bytes.div_ceil(RECORD_BYTES as u64)
+}
+
+/// What a person should know of a store that failed.
+pub(super) fn not_kept(failure: &StoreFailure) -> Notice {
+    let reason = match failure {
+        StoreFailure::Full => NotKept::NoRoom,
+        StoreFailure::Refused(_) => NotKept::Refused,
+    };
+    Notice::NotKept { reason, missing_bytes: None }
 }

@@ -1,138 +1,151 @@
-//! Models in the browser's IndexedDB.
+//! Models in the browser's IndexedDB. What is where in it only `www/engine/model_store.js` knows; this is its Rust side.
 
-use idb::{
-    Database, DatabaseEvent as _, Factory, KeyRange, ObjectStore, ObjectStoreParams, Query, Transaction,
-    TransactionMode, TransactionResult,
-};
-use js_sys::{Array, Uint8Array};
-use wasm_bindgen::{JsCast, JsValue};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
-use super::{Manifest, Store};
-use crate::error::{Error, ErrorKind, Result};
+use js_sys::{Promise, Reflect, Uint8Array};
+use sha2::{Digest as _, Sha256};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 
-const DATABASE: &str = "qwisp";
-const VERSION: u32 = 1;
-/// Object store of [`Manifest`]s by file.
-const MANIFESTS: &str = "manifests";
-/// Object store of bytes by file and number.
-const RECORDS: &str = "records";
+use super::{Manifest, Store, StoreFailure};
+
+/// How many records are read ahead of the one that is asked for: while one is handed to the device, the browser fetches and
+/// hashes those after it.
+const READ_AHEAD: u32 = 3;
+
+#[wasm_bindgen]
+extern "C" {
+    /// `ModelStore` of `www/engine/model_store.js`, which says what its methods do.
+    pub type ModelStore;
+
+    #[wasm_bindgen(method)]
+    fn manifest(this: &ModelStore, address: &str) -> Promise;
+    #[wasm_bindgen(method, js_name = hashedRecord)]
+    fn hashed_record(this: &ModelStore, address: &str, index: u32) -> Promise;
+    #[wasm_bindgen(method)]
+    fn release(this: &ModelStore, bytes: &Uint8Array);
+    #[wasm_bindgen(method, js_name = writeRecord)]
+    fn write_record(this: &ModelStore, address: &str, index: u32, bytes: &[u8], fields: JsValue) -> Promise;
+    #[wasm_bindgen(method, js_name = writeManifest)]
+    fn write_manifest(this: &ModelStore, address: &str, fields: JsValue) -> Promise;
+    #[wasm_bindgen(method)]
+    fn remove(this: &ModelStore, address: &str) -> Promise;
+    #[wasm_bindgen(method, js_name = freeBytes)]
+    fn free_bytes(this: &ModelStore) -> Promise;
+
+    type HashedRecord;
+
+    #[wasm_bindgen(method, getter)]
+    fn bytes(this: &HashedRecord) -> Uint8Array;
+    #[wasm_bindgen(method, getter)]
+    fn sha256(this: &HashedRecord) -> Option<String>;
+}
 
 /// A [`Store`] in the IndexedDB of this page's origin.
-#[derive(Debug)]
 pub struct IndexedDb {
-    database: Database,
+    store: ModelStore,
+    /// Records on their way, with the file and the number that they are of.
+    ahead: RefCell<VecDeque<(String, u32, Promise)>>,
 }
 
 impl IndexedDb {
-    /// Opens the database, or makes it.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Quota`] when the browser has none or refuses, as some do in private windows.
-    pub async fn open() -> Result<Self> {
-        let factory = Factory::new().map_err(failure)?;
-        let mut request = factory.open(DATABASE, Some(VERSION)).map_err(failure)?;
-        request.on_upgrade_needed(|event| {
-            // A failure here aborts the upgrade, and the request then fails with it.
-            if let Ok(database) = event.database() {
-                for name in [MANIFESTS, RECORDS] {
-                    let _ = database.create_object_store(name, ObjectStoreParams::new());
-                }
+    /// The Rust side of an open store.
+    pub fn new(store: ModelStore) -> Self {
+        Self { store, ahead: RefCell::default() }
+    }
+
+    /// The record, which is on its way; so are those after it from now on.
+    fn start_reading(&self, key: &str, index: u32) -> Promise {
+        let mut ahead = self.ahead.borrow_mut();
+        // Nobody will ask for what was passed over.
+        while ahead.front().is_some_and(|(file, number, _)| file != key || *number != index) {
+            if let Some((_, _, unwanted)) = ahead.pop_front() {
+                ignore(unwanted);
             }
-        });
-        let mut database = request.await.map_err(failure)?;
-        // Another tab may want to delete or upgrade the database: it must not wait for this one.
-        database.on_version_change(|event| {
-            if let Ok(database) = event.database() {
-                database.close();
-            }
-        });
-        Ok(Self { database })
-    }
-
-    fn begin(&self, name: &str, mode: TransactionMode) -> Result<(Transaction, ObjectStore)> {
-        let transaction = self.database.transaction(&[name], mode).map_err(failure)?;
-        let store = transaction.object_store(name).map_err(failure)?;
-        Ok((transaction, store))
-    }
-
-    async fn get(&self, name: &str, key: JsValue) -> Result<Option<JsValue>> {
-        let (transaction, store) = self.begin(name, TransactionMode::ReadOnly)?;
-        let value = store.get(Query::Key(key)).map_err(failure)?.await.map_err(failure)?;
-        transaction.await.map_err(failure)?;
-        Ok(value)
-    }
-
-    async fn put(&self, name: &str, key: JsValue, value: &JsValue) -> Result<()> {
-        let (transaction, store) = self.begin(name, TransactionMode::ReadWrite)?;
-        store.put(value, Some(&key)).map_err(failure)?.await.map_err(failure)?;
-        committed(transaction).await
+        }
+        let last = ahead.back().map_or(index, |(_, number, _)| number + 1);
+        for number in last..=index + READ_AHEAD {
+            ahead.push_back((key.to_string(), number, self.store.hashed_record(key, number)));
+        }
+        match ahead.pop_front() {
+            Some((_, _, record)) => record,
+            None => self.store.hashed_record(key, index),
+        }
     }
 }
 
 impl Drop for IndexedDb {
     fn drop(&mut self) {
-        self.database.close();
+        for (_, _, unwanted) in self.ahead.take() {
+            ignore(unwanted);
+        }
     }
 }
 
 impl Store for IndexedDb {
-    async fn manifest(&self, key: &str) -> Result<Option<Manifest>> {
-        let Some(value) = self.get(MANIFESTS, key.into()).await? else { return Ok(None) };
+    async fn manifest(&self, key: &str) -> Result<Option<Manifest>, StoreFailure> {
+        let value = settled(self.store.manifest(key)).await?;
         // What another version of Qwisp wrote and this one doesn't understand counts as absent.
         Ok(serde_wasm_bindgen::from_value(value).ok())
     }
 
-    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<bool> {
+    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure> {
         buffer.clear();
-        let value = self.get(RECORDS, record_key(key, index)).await?;
-        let Some(bytes) = value.and_then(|value| value.dyn_into::<Uint8Array>().ok()) else { return Ok(false) };
+        let value = settled(self.start_reading(key, index)).await?;
+        if value.is_null() {
+            return Ok(None);
+        }
+        let record: HashedRecord = value.unchecked_into();
+        let bytes = record.bytes();
         buffer.resize(bytes.length() as usize, 0);
         bytes.copy_to(buffer);
-        Ok(true)
+        self.store.release(&bytes);
+        let hash = || Sha256::digest(&buffer[..]).iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Some(record.sha256().unwrap_or_else(hash)))
     }
 
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8]) -> Result<()> {
-        self.put(RECORDS, record_key(key, index), &Uint8Array::from(bytes)).await
+    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure> {
+        settled(self.store.write_record(key, index, bytes, fields(manifest)?)).await.map(drop)
     }
 
-    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<()> {
-        let value = serde_wasm_bindgen::to_value(manifest)
-            .map_err(|error| Error::new(ErrorKind::Internal, "a manifest can't be stored").got(error))?;
-        self.put(MANIFESTS, key.into(), &value).await
+    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
+        settled(self.store.write_manifest(key, fields(manifest)?)).await.map(drop)
     }
 
-    async fn remove(&self, key: &str) -> Result<()> {
-        // The manifest first: at no moment does it promise records that are gone.
-        for (name, query) in [
-            (MANIFESTS, Query::Key(key.into())),
-            (
-                RECORDS,
-                Query::KeyRange(
-                    KeyRange::bound(&record_key(key, 0), &record_key(key, u32::MAX), None, None).map_err(failure)?,
-                ),
-            ),
-        ] {
-            let (transaction, store) = self.begin(name, TransactionMode::ReadWrite)?;
-            store.delete(query).map_err(failure)?.await.map_err(failure)?;
-            committed(transaction).await?;
+    async fn remove(&self, key: &str) -> Result<(), StoreFailure> {
+        settled(self.store.remove(key)).await.map(drop)
+    }
+
+    async fn free_bytes(&self) -> Option<u64> {
+        settled(self.store.free_bytes()).await.ok()?.as_f64().map(|bytes| bytes as u64)
+    }
+}
+
+async fn settled(promise: Promise) -> Result<JsValue, StoreFailure> {
+    JsFuture::from(promise).await.map_err(|error| {
+        let field = |name: &str| Reflect::get(&error, &name.into()).ok().and_then(|value| value.as_string());
+        match field("name") {
+            Some(name) if name == "QuotaExceededError" => StoreFailure::Full,
+            name => {
+                StoreFailure::Refused(format!("{}: {}", name.unwrap_or_default(), field("message").unwrap_or_default()))
+            }
         }
-        Ok(())
-    }
+    })
 }
 
-async fn committed(transaction: Transaction) -> Result<()> {
-    match transaction.await.map_err(failure)? {
-        TransactionResult::Committed => Ok(()),
-        TransactionResult::Aborted => {
-            Err(Error::new(ErrorKind::Quota, "the browser didn't keep what was stored").at("IndexedDB"))
-        }
-    }
+/// Lets a promise be, whose rejection the browser would otherwise report as one that nobody handles.
+fn ignore(promise: Promise) {
+    wasm_bindgen_futures::spawn_local(async move {
+        let _ = JsFuture::from(promise).await;
+    });
 }
 
-fn record_key(key: &str, index: u32) -> JsValue {
-    Array::of2(&key.into(), &index.into()).into()
-}
+fn fields(manifest: &Manifest) -> Result<JsValue, StoreFailure> {
+    use serde::Serialize as _;
 
-fn failure(error: idb::Error) -> Error {
-    Error::new(ErrorKind::Quota, "the browser's storage failed").at("IndexedDB").got(error)
+    // What is missing is null: undefined would leave the old value in place.
+    let serializer = serde_wasm_bindgen::Serializer::json_compatible();
+    manifest.serialize(&serializer).map_err(|error| StoreFailure::Refused(error.to_string()))
 }

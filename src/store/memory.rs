@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::{Manifest, Store};
-use crate::error::Result;
+use sha2::{Digest as _, Sha256};
+
+use super::{Manifest, Store, StoreFailure};
 
 /// A [`Store`] in memory, for tests and for programs that load a model more than once.
 #[derive(Debug, Default)]
@@ -13,30 +14,49 @@ pub struct MemoryStore {
     records: RefCell<HashMap<(String, u32), Vec<u8>>>,
 }
 
+impl MemoryStore {
+    /// Replaces the bytes of a record, or takes them away, and leaves the manifest: as a bad disk would.
+    pub fn damage_record(&self, key: &str, index: u32, bytes: Option<Vec<u8>>) {
+        let mut records = self.records.borrow_mut();
+        match bytes {
+            Some(bytes) => records.insert((key.to_string(), index), bytes),
+            None => records.remove(&(key.to_string(), index)),
+        };
+    }
+
+    /// The numbers of the records of a file that it has, in order.
+    pub fn record_indexes(&self, key: &str) -> Vec<u32> {
+        let mut indexes: Vec<u32> =
+            self.records.borrow().keys().filter(|(file, _)| file == key).map(|&(_, index)| index).collect();
+        indexes.sort_unstable();
+        indexes
+    }
+}
+
 impl Store for MemoryStore {
-    async fn manifest(&self, key: &str) -> Result<Option<Manifest>> {
+    async fn manifest(&self, key: &str) -> Result<Option<Manifest>, StoreFailure> {
         Ok(self.manifests.borrow().get(key).cloned())
     }
 
-    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<bool> {
+    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure> {
         buffer.clear();
         let records = self.records.borrow();
-        let record = records.get(&(key.to_string(), index));
-        buffer.extend_from_slice(record.map_or(&[], Vec::as_slice));
-        Ok(record.is_some())
+        let Some(record) = records.get(&(key.to_string(), index)) else { return Ok(None) };
+        buffer.extend_from_slice(record);
+        Ok(Some(Sha256::digest(record).iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8]) -> Result<()> {
+    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure> {
         self.records.borrow_mut().insert((key.to_string(), index), bytes.to_vec());
-        Ok(())
+        self.write_manifest(key, manifest).await
     }
 
-    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<()> {
+    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
         self.manifests.borrow_mut().insert(key.to_string(), manifest.clone());
         Ok(())
     }
 
-    async fn remove(&self, key: &str) -> Result<()> {
+    async fn remove(&self, key: &str) -> Result<(), StoreFailure> {
         self.manifests.borrow_mut().remove(key);
         self.records.borrow_mut().retain(|(file, _), _| file != key);
         Ok(())

@@ -1,11 +1,11 @@
 //! What computes: a GPU where there is one, or the processor; and an engine on either.
 
-use super::Options;
 use crate::backend::cpu::CpuBackend;
 use crate::backend::gpu::GpuBackend;
 use crate::backend::gpu::device::Device;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::probe::{Check, choose_device, test_device};
 
 /// An engine on whatever computes.
 pub(super) enum AnyEngine {
@@ -35,23 +35,24 @@ pub(super) enum Choice {
 }
 
 impl Choice {
-    /// What `options.backend` asks for. `"auto"` is WebGPU where it is there on a GPU, and the processor elsewhere: a software
-    /// adapter is the processor, too, but by a detour. A tier is one of WebGPU's.
+    /// What the options `backend` and `tier` ask for. `"auto"` is WebGPU where it is there on a GPU that computes rightly, and the
+    /// processor elsewhere: a software adapter is the processor, too, but by a detour. A tier is one of WebGPU's. Self-tests
+    /// of a GPU add to `checks`.
     ///
     /// # Errors
-    /// `no-webgpu` when WebGPU was asked for and there is none, `invalid-argument` for another name, and for a tier that
-    /// there isn't.
-    pub(super) async fn by(options: &Options) -> Result<Self> {
-        let tier = Some(options.tier.as_str()).filter(|tier| *tier != "auto");
-        match (options.backend.as_str(), tier) {
-            ("webgpu", tier) | ("auto", tier @ Some(_)) => Ok(Self::Webgpu(Device::open(tier).await?)),
-            ("auto", None) => match Device::open(None).await {
-                Ok(device) if device.is_software => {
-                    device.device.destroy();
-                    Ok(Self::Cpu)
-                }
-                Ok(device) => Ok(Self::Webgpu(device)),
-                // None, or one that fails before it has done anything.
+    /// `no-webgpu` when WebGPU was asked for and there is none or it computes wrongly, `invalid-argument` for another name, and
+    /// for a tier that there isn't.
+    pub(super) async fn by(backend: &str, tier: &str, checks: &mut Vec<Check>) -> Result<Self> {
+        let tier = Some(tier).filter(|tier| *tier != "auto");
+        match (backend, tier) {
+            ("webgpu", tier) | ("auto", tier @ Some(_)) => {
+                let device = Device::open(tier).await?;
+                Ok(Self::Webgpu(choose_device(device, tier, test_device, checks).await?))
+            }
+            ("auto", None) => match Self::gpu(checks).await {
+                Ok(Some(device)) => Ok(Self::Webgpu(device)),
+                Ok(None) => Ok(Self::Cpu),
+                // None, one that fails before it has done anything, or one that computes wrongly.
                 Err(error) if matches!(error.kind(), ErrorKind::NoWebgpu | ErrorKind::DeviceLost) => Ok(Self::Cpu),
                 Err(error) => Err(error),
             },
@@ -65,5 +66,15 @@ impl Choice {
                 .got(format!("\"{backend}\""))
                 .expected("\"auto\", \"webgpu\" or \"cpu\"")),
         }
+    }
+
+    /// The adapter if it is a GPU, tested.
+    async fn gpu(checks: &mut Vec<Check>) -> Result<Option<Device>> {
+        let device = Device::open(None).await?;
+        if device.is_software {
+            device.device.destroy();
+            return Ok(None);
+        }
+        choose_device(device, None, test_device, checks).await.map(Some)
     }
 }

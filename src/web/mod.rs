@@ -5,8 +5,11 @@ mod any_engine;
 mod batch;
 mod convert;
 mod panic;
+mod probe;
+mod sha256;
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use js_sys::{Function, Uint32Array};
 use serde::{Deserialize, Serialize};
@@ -19,10 +22,10 @@ use self::convert::{from_js, to_js, to_js_error};
 use crate::backend::{Backend, Counters, Platform, cpu, gpu};
 use crate::engine::ChatOptions;
 use crate::error::Result;
-use crate::fetch::HttpSource;
+use crate::fetch::{HttpClient, HttpSource};
 use crate::generate::Sampling;
-use crate::load::{LoadOptions, Loaded, load};
-use crate::store::IndexedDb;
+use crate::load::{LoadOptions, Loaded, NotKept, Notice, Progress, load};
+use crate::store::{IndexedDb, ModelStore};
 use crate::text::{Message, Piece};
 
 /// An engine in a worker. Only one call may be under way at a time.
@@ -36,12 +39,14 @@ pub struct WasmEngine {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Options {
-    url: String,
+    address: String,
+    urls: Vec<String>,
     sha256: Option<String>,
     backend: String,
     tier: String,
     context_length: Option<usize>,
     cache: bool,
+    patience_ms: f64,
 }
 
 /// What there is to know of a loaded engine.
@@ -54,10 +59,27 @@ struct Info {
     tier: &'static str,
     memory: MemoryInfo,
     stored: bool,
+    /// Why it is not, where it should have been.
+    not_kept: Option<NotKeptInfo>,
+}
+
+/// Why a file isn't kept.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NotKeptInfo {
+    reason: NotKept,
+    missing_bytes: Option<u64>,
+}
+
+/// What loading gave, and the last thing that was worth knowing.
+struct LoadedWith<B: Backend> {
+    loaded: Loaded<B>,
+    notice: Option<Notice>,
 }
 
 impl Info {
-    fn new<B: Backend>(loaded: &Loaded<B>, backend: &'static str, adapter: String, tier: &'static str) -> Self {
+    fn new<B: Backend>(outcome: &LoadedWith<B>, backend: &'static str, adapter: String, tier: &'static str) -> Self {
+        let LoadedWith { loaded, notice } = outcome;
         let config = &loaded.engine.model().config;
         let dimensions = &config.dimensions;
         Self {
@@ -83,6 +105,12 @@ impl Info {
                 wasm_bytes: wasm_bytes(),
             },
             stored: loaded.stored,
+            not_kept: match *notice {
+                Some(Notice::NotKept { reason, missing_bytes }) if !loaded.stored => {
+                    Some(NotKeptInfo { reason, missing_bytes })
+                }
+                _ => None,
+            },
         }
     }
 }
@@ -159,14 +187,16 @@ pub fn set_panic_handler(callback: Function) {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model. `options`: `{ url, sha256?, backend, tier, contextLength?, cache }`; `on_progress` gets the
-    /// [`Progress`](crate::load::Progress) after each record.
+    /// Loads a model. `options`: `{ address, urls, sha256?, backend, tier, contextLength?, cache, patienceMs }`; it is
+    /// kept in `store` under `address`. `on_progress` gets the [`Progress`] after each record and while it waits.
     pub async fn load(
         options: JsValue,
+        store: Option<ModelStore>,
+        client: HttpClient,
         on_progress: Function,
         signal: AbortSignal,
     ) -> std::result::Result<WasmEngine, JsValue> {
-        Self::load_inner(options, on_progress, signal).await.map_err(to_js_error)
+        Self::load_inner(options, store, client, on_progress, signal).await.map_err(to_js_error)
     }
 
     /// What there is to know: `EngineInfo` of `qwisp.d.ts`.
@@ -230,19 +260,28 @@ impl WasmEngine {
 }
 
 impl WasmEngine {
-    async fn load_inner(options: JsValue, on_progress: Function, signal: AbortSignal) -> Result<Self> {
+    async fn load_inner(
+        options: JsValue,
+        store: Option<ModelStore>,
+        client: HttpClient,
+        on_progress: Function,
+        signal: AbortSignal,
+    ) -> Result<Self> {
         let options: Options = from_js("options", options)?;
-        match Choice::by(&options).await? {
+        let store = store.map(IndexedDb::new);
+        let source = HttpSource::new(client, options.urls.clone());
+        match Choice::by(&options.backend, &options.tier, &mut Vec::new()).await? {
             Choice::Webgpu(device) => {
                 let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
-                let loaded = load_on(&device, &options, on_progress, signal).await?;
-                let info = Info::new(&loaded, "webgpu", adapter, tier);
-                Ok(Self { engine: AnyEngine::Webgpu(Box::new(loaded.engine)), info })
+                let outcome = load_on(&device, &options, store.as_ref(), &source, on_progress, signal).await?;
+                let info = Info::new(&outcome, "webgpu", adapter, tier);
+                Ok(Self { engine: AnyEngine::Webgpu(Box::new(outcome.loaded.engine)), info })
             }
             Choice::Cpu => {
-                let loaded = load_on(&cpu::Processor, &options, on_progress, signal).await?;
-                let info = Info::new(&loaded, "cpu", cpu::NAME.to_string(), cpu::TIER);
-                Ok(Self { engine: AnyEngine::Cpu(Box::new(loaded.engine)), info })
+                let processor = cpu::Processor;
+                let outcome = load_on(&processor, &options, store.as_ref(), &source, on_progress, signal).await?;
+                let info = Info::new(&outcome, "cpu", cpu::NAME.to_string(), cpu::TIER);
+                Ok(Self { engine: AnyEngine::Cpu(Box::new(outcome.loaded.engine)), info })
             }
         }
     }
@@ -299,24 +338,32 @@ impl WasmEngine {
 async fn load_on<P: Platform>(
     platform: &P,
     options: &Options,
+    store: Option<&IndexedDb>,
+    source: &HttpSource,
     on_progress: Function,
     signal: AbortSignal,
-) -> Result<Loaded<P::Backend>> {
+) -> Result<LoadedWith<P::Backend>> {
+    let load_options = LoadOptions {
+        sha256: options.sha256.clone(),
+        context_length: options.context_length,
+        patience: Duration::try_from_secs_f64(options.patience_ms / 1000.0).unwrap_or_default(),
+    };
     // A browser that refuses to store anything can still chat.
-    let store = if options.cache { IndexedDb::open().await.ok() } else { None };
-    let load_options = LoadOptions { sha256: options.sha256.clone(), context_length: options.context_length };
-    let report = |progress| {
+    let is_refused = options.cache && store.is_none();
+    let mut notice = is_refused.then_some(Notice::NotKept { reason: NotKept::Refused, missing_bytes: None });
+    let report = |progress: Progress| {
         if signal.aborted() {
             return ControlFlow::Break(());
         }
-        if let Ok(progress) = to_js(&progress) {
+        notice = progress.notice.or(notice);
+        if let Ok(progress) = to_js(&Progress { notice, ..progress }) {
             // What a listener throws is its own affair.
             let _ = on_progress.call1(&JsValue::NULL, &progress);
         }
         ControlFlow::Continue(())
     };
-    let open = async || HttpSource::open(&options.url, signal.clone()).await;
-    load(platform, &options.url, &load_options, store.as_ref(), open, report).await
+    let loaded = load(platform, &options.address, &load_options, store, source, report).await?;
+    Ok(LoadedWith { loaded, notice })
 }
 
 /// The size of this module's memory, which never shrinks.

@@ -1,13 +1,14 @@
 //! From the bytes of a file to a model or an engine, without a disk.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
+use std::time::Duration;
 
 use pollster::block_on;
 use qwisp::backend::gpu::GpuBackend;
 use qwisp::backend::gpu::device::Device;
 use qwisp::backend::gpu::tensor::Tensor;
 use qwisp::engine::Engine;
-use qwisp::fetch::Source;
+use qwisp::fetch::{Answer, Body, Failure, Source};
 use qwisp::gguf::Header;
 use qwisp::load::{LoadOptions, load};
 use qwisp::model::{Config, Model, Weights};
@@ -15,28 +16,49 @@ use qwisp::store::MemoryStore;
 
 use super::gpu::open_device;
 
-/// A file in memory.
+/// A file in memory, from which everything comes as it is asked for.
 pub(crate) struct MemorySource<'a> {
     bytes: &'a [u8],
-    position: usize,
+    addresses: [String; 1],
 }
 
 impl<'a> MemorySource<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, position: 0 }
+        Self { bytes, addresses: ["memory".to_string()] }
     }
 }
 
-impl Source for MemorySource<'_> {
-    fn total_bytes(&self) -> u64 {
-        self.bytes.len() as u64
+impl<'a> Source for MemorySource<'a> {
+    type Body = MemoryBody<'a>;
+
+    fn addresses(&self) -> &[String] {
+        &self.addresses
     }
 
-    async fn read(&mut self, buffer: &mut Vec<u8>) -> qwisp::Result<()> {
-        let rest = &self.bytes[self.position..];
-        let length = rest.len().min(buffer.capacity() - buffer.len());
-        buffer.extend_from_slice(&rest[..length]);
-        self.position += length;
+    async fn open(&self, _: &str, range: Range<u64>, _: Option<&str>) -> Result<Answer<MemoryBody<'a>>, Failure> {
+        let end = range.end.min(self.bytes.len() as u64) as usize;
+        Ok(Answer {
+            first: range.start,
+            total_bytes: Some(self.bytes.len() as u64),
+            validator: None,
+            sha256: None,
+            body: MemoryBody(&self.bytes[range.start as usize..end]),
+        })
+    }
+
+    async fn pause(&self, _: Duration) -> bool {
+        panic!("nothing fails, so nobody has to wait")
+    }
+}
+
+/// The rest of a part of a file in memory.
+pub(crate) struct MemoryBody<'a>(&'a [u8]);
+
+impl Body for MemoryBody<'_> {
+    async fn read(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<(), Failure> {
+        let (now, later) = self.0.split_at(limit.min(self.0.len()));
+        buffer.extend_from_slice(now);
+        self.0 = later;
         Ok(())
     }
 }
@@ -44,9 +66,8 @@ impl Source for MemorySource<'_> {
 /// Loads an engine from a good file.
 pub(crate) fn load_engine(gguf: &[u8], context_length: Option<usize>) -> Engine<GpuBackend> {
     let options = LoadOptions { context_length, ..LoadOptions::default() };
-    let open = async || Ok(MemorySource::new(gguf));
-    let device = open_device();
-    let loaded = load(&device, "", &options, None::<&MemoryStore>, open, |_| ControlFlow::Continue(()));
+    let (device, source) = (open_device(), MemorySource::new(gguf));
+    let loaded = load(&device, "", &options, None::<&MemoryStore>, &source, |_| ControlFlow::Continue(()));
     block_on(loaded).expect("the file is good").engine
 }
 

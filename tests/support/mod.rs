@@ -9,4 +9,5 @@ pub(crate) mod halves;
 pub(crate) mod loading;
 pub(crate) mod noise;
 pub(crate) mod quantized_matrix;
+pub(crate) mod server;
 pub(crate) mod tiny_model;

@@ -6,6 +6,8 @@ import {
   checkBatch,
   checkChat,
   checkLoadOptions,
+  checkProbeOptions,
+  checkRankOptions,
   checkScoreOptions,
   plainJson,
   tokenIds,
@@ -33,6 +35,7 @@ describe("the options of Engine.load", () => {
       tier: "core",
       contextLength: 2,
       cache: false,
+      patienceMs: 0,
     };
     checkLoadOptions({ ...options, onProgress: () => {}, signal });
     checkLoadOptions({
@@ -47,6 +50,13 @@ describe("the options of Engine.load", () => {
   refuses("an unknown name", () => checkLoadOptions({ modle: "a.gguf" }), /one of model, sha256.*, got "modle"/);
   refuses("a short hash", () => checkLoadOptions({ sha256: "0".repeat(63) }), /sha256: expected 64 hexadecimal digits/);
   refuses("a hash that is none", () => checkLoadOptions({ sha256: "g".repeat(64) }), /64 hexadecimal digits/);
+  for (const patienceMs of [-1, NaN, Infinity, "60"]) {
+    refuses(
+      `a patience of ${patienceMs}`,
+      () => checkLoadOptions({ patienceMs }),
+      /patienceMs: expected a number from 0/,
+    );
+  }
   refuses(
     "an unknown backend",
     () => checkLoadOptions({ backend: "wasm" }),
@@ -58,6 +68,46 @@ describe("the options of Engine.load", () => {
     /tier: expected one of auto, core.*, got "cuda"/,
   );
   refuses("a signal that is none", () => checkLoadOptions({ signal: {} }), /signal: expected an AbortSignal/);
+});
+
+describe("the options of Engine.probe", () => {
+  it("may be all that are documented", () => {
+    const { signal } = new AbortController();
+    checkProbeOptions({});
+    checkProbeOptions({ backend: "cpu", tier: "auto", signal });
+    checkProbeOptions({ backend: undefined, tier: undefined, signal: undefined });
+  });
+  refuses("no object", () => checkProbeOptions("cpu"), /Engine\.probe: options: expected an object, got "cpu"/);
+  refuses("an unknown name", () => checkProbeOptions({ model: "a.gguf" }), /one of backend, tier, signal, got "model"/);
+  refuses("an unknown backend", () => checkProbeOptions({ backend: "gpu" }), /backend: expected one of auto.*"gpu"/);
+  refuses("an unknown tier", () => checkProbeOptions({ tier: "cuda" }), /tier: expected one of auto, core.*"cuda"/);
+  refuses(
+    "a signal that is none",
+    () => checkProbeOptions({ signal: {} }),
+    /Engine\.probe: signal: expected an AbortS/,
+  );
+});
+
+describe("what rankModels takes", () => {
+  it("may be all that is documented", () => {
+    checkRankOptions([], {});
+    checkRankOptions([{ id: "a" }], { task: "maths", probe: { weightBytesPerSecond: 1e9 }, memoryBytes: 8 * 2 ** 30 });
+    checkRankOptions([], { task: undefined, probe: undefined, memoryBytes: undefined });
+  });
+  refuses("a whole catalogue", () => checkRankOptions({ models: [] }, {}), /models: expected an array of entries/);
+  refuses(
+    "ids",
+    () => checkRankOptions(["qwen3-0.6b"], {}),
+    /models\[0\]: expected an entry of models\.json, got "qwen3/,
+  );
+  refuses("an unknown task", () => checkRankOptions([], { task: "math" }), /task: expected one of chat, code.*"math"/);
+  refuses(
+    "a rate",
+    () => checkRankOptions([], { probe: 1e9 }),
+    /probe: expected what Engine\.probe resolved to, got 1/,
+  );
+  refuses("no memory", () => checkRankOptions([], { memoryBytes: 0 }), /memoryBytes: expected a number above 0, got 0/);
+  refuses("an unknown name", () => checkRankOptions([], { tasks: [] }), /one of task, probe, memoryBytes, got "tasks"/);
 });
 
 describe("the arguments of chat", () => {

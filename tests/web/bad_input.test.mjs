@@ -123,7 +123,7 @@ describeInEachBrowser("bad input", { timeout: 6 * TIMEOUT_MS }, (browserName) =>
 
   for (const { name, kind, message, sha256, url } of cases) {
     it(`${name} is ${kind}`, { timeout: TIMEOUT_MS }, async () => {
-      const loading = page.load({ model: await url(), sha256, backend: "webgpu" });
+      const loading = page.load({ model: await url(), sha256, backend: "webgpu", patienceMs: 0 });
       await assert.rejects(loading, { kind, originalName: "QwispError", message });
       await assertStillUsable();
     });

@@ -1,6 +1,6 @@
 /** Never run: the compiler checks that the published types allow what the documentation shows, and nothing looser. */
 
-import { Engine, FATAL_KINDS, QwispError, type ErrorKind } from "../../www/engine/qwisp.js";
+import { Engine, FATAL_KINDS, QwispError, rankModels, type Catalogue, type ErrorKind } from "../../www/engine/qwisp.js";
 
 export async function useEverything(file: File, signal: AbortSignal): Promise<string> {
   const engine = await Engine.load({
@@ -90,3 +90,21 @@ loaded.chat([{ role: "user", content: "x", tool_calls: [] }]);
 loaded.chat([], { tools: [{ type: "function" }] });
 // @ts-expect-error: engines are loaded, not constructed
 new Engine();
+
+export async function chooseModel({ models }: Catalogue, signal: AbortSignal): Promise<string | null> {
+  const probe = await Engine.probe({ backend: "auto", tier: "auto", signal });
+  console.log(
+    probe.adapter,
+    probe.weightBytesPerSecond,
+    probe.checks.map(({ tier, detail }) => tier + detail),
+  );
+  const [{ model, recommended, reason, tokensPerSecond, fits }] = rankModels(models, {
+    task: "maths",
+    probe,
+    memoryBytes: 8 * 2 ** 30,
+  });
+  console.log(reason satisfies "best" | "good" | "slow" | "memory" | "other-task", tokensPerSecond, fits);
+  // @ts-expect-error: there is no such task
+  rankModels(models, { task: "math" });
+  return recommended ? model.id : null;
+}

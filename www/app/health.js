@@ -5,13 +5,13 @@
  * @typedef {import("./i18n.js").MessageKey} MessageKey
  *
  * @typedef {object} HealthFigures
- * @property {import("../qwisp.js").EngineInfo["backend"]} backend
+ * @property {import("../engine/qwisp.d.ts").EngineInfo["backend"]} backend
  * @property {boolean} isStored Whether the model is kept on this device, or a file of it.
  * @property {number} contextLength In tokens.
  * @property {number} contextTokens Taken by the last answer with all before it.
  * @property {number[]} speeds Decoded tokens per second of the answers so far, the last one last.
  * @property {number} droppedMessages Left out of the last answer's prompt.
- * @property {import("../qwisp.js").ErrorKind[]} failures Since the last answer that came through.
+ * @property {import("../engine/qwisp.d.ts").ErrorKind[]} failures Since the last answer that came through.
  * @property {boolean} hasFailedChecks Whether this GPU failed some of its self-tests.
  *
  * @typedef {{ key: MessageKey, values?: Record<string, string | number> }} Advice

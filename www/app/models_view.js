@@ -129,7 +129,7 @@ export class ModelsView {
   #arrange({ keepOrder = false } = {}) {
     const entries = this.#offered.flatMap(({ entry }) => entry ?? []);
     const { chosen: task } = this.#tasks;
-    const ranked = rankModels(entries, { task, probe: this.#device.probe });
+    const ranked = rankModels(entries, { task, probe: this.#device.probe, memoryBytes: knownMemory() });
     const isInformed = task !== undefined || this.#device.probe !== undefined;
     this.#ranks = new Map(isInformed ? ranked.map((rank) => [rank.model.id, rank]) : []);
 
@@ -253,6 +253,12 @@ export class ModelsView {
       this.#note.textContent = translate("stored.failed", { reason });
     }
   }
+}
+
+/** What some browsers tell of this device's memory, roughly. @returns {number | undefined} */
+function knownMemory() {
+  const { deviceMemory } = /** @type {{ deviceMemory?: number }} */ (navigator);
+  return deviceMemory && deviceMemory * 2 ** 30;
 }
 
 /** @param {File} file */

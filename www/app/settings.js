@@ -1,6 +1,7 @@
+/** What people chose for their chats, kept in this browser. Knows no page. */
+import { readStored, writeStored } from "./stored_choice.js";
+
 /**
- * What people chose for their chats, kept in this browser. Knows no page.
- *
  * @typedef {object} Settings
  * @property {string} preset A name of `PRESETS`, `none`, or `own` for a system prompt that was written by hand.
  * @property {string} presetOption
@@ -10,9 +11,8 @@
  * @property {Partial<Record<NumberName, number>>} numbers Those that were set.
  *
  * @typedef {keyof typeof NUMBERS} NumberName
- * @typedef {import("../qwisp.js").ChatOptions} ChatOptions
+ * @typedef {import("../engine/qwisp.d.ts").ChatOptions} ChatOptions
  */
-import { readStored, writeStored } from "./stored_choice.js";
 
 const STORED_AS = "qwisp.settings";
 
@@ -79,7 +79,7 @@ export function isInRange(name, value) {
  * @param {Settings} sources.settings
  * @param {ChatOptions} sources.recommended
  * @param {ChatOptions} sources.address
- * @param {import("../qwisp.js").EngineInfo["model"]["thinking"]} sources.thinking Whether the loaded model can be told to.
+ * @param {import("../engine/qwisp.d.ts").EngineInfo["model"]["thinking"]} sources.thinking Whether the loaded model can be told to.
  * @returns {ChatOptions}
  */
 export function chatOptions({ settings, recommended, address, thinking }) {

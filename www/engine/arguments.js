@@ -3,11 +3,25 @@ import { QwispError } from "./errors.js";
 import { expect, isObject, isUint32 } from "./expect.js";
 import { GENERATION_OPTIONS, checkGenerationOptions } from "./generation_options.js";
 
-const LOAD_OPTIONS = ["model", "sha256", "backend", "tier", "contextLength", "cache", "onProgress", "signal"];
+const LOAD_OPTIONS = [
+  "model",
+  "sha256",
+  "backend",
+  "tier",
+  "contextLength",
+  "cache",
+  "patienceMs",
+  "onProgress",
+  "signal",
+];
+const PROBE_OPTIONS = ["backend", "tier", "signal"];
+const RANK_OPTIONS = ["task", "probe", "memoryBytes"];
+const TASKS = ["chat", "code", "maths", "reasoning", "languages"];
 const CHAT_OPTIONS = [...GENERATION_OPTIONS, "tools", "onContextSlide", "signal"];
 /** A batch has one signal, and its conversations have nothing of their own to call. */
 const CONVERSATION_OPTIONS = CHAT_OPTIONS.filter((name) => name !== "onContextSlide" && name !== "signal");
 const BATCH_OPTIONS = [...CONVERSATION_OPTIONS, "each", "onText", "signal"];
+const IMPORT_OPTIONS = ["address", "sha256", "onProgress", "signal"];
 const SCORE_OPTIONS = ["from", "topK", "signal"];
 const BACKENDS = ["auto", "webgpu", "cpu"];
 const TIERS = ["auto", "core", "f16", "packed", "subgroups"];
@@ -20,18 +34,65 @@ const MAX_DEPTH = 64;
 /** @param {any} options */
 export function checkLoadOptions(options) {
   checkOptionNames("Engine.load", LOAD_OPTIONS, options);
-  const { sha256, backend, tier, cache, onProgress, signal } = options;
+  const { sha256, cache, patienceMs, onProgress, signal } = options;
   expect(sha256 === undefined || isSha256(sha256), "Engine.load: sha256", "64 hexadecimal digits", sha256);
+  checkDevice("Engine.load", options);
+  expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
+  expect(
+    patienceMs === undefined || (Number.isFinite(patienceMs) && patienceMs >= 0),
+    "Engine.load: patienceMs",
+    "a number from 0",
+    patienceMs,
+  );
+  checkCallback("Engine.load: onProgress", onProgress);
+  checkSignal("Engine.load", signal);
+}
+
+/** @param {any} options */
+export function checkProbeOptions(options) {
+  checkOptionNames("Engine.probe", PROBE_OPTIONS, options);
+  checkDevice("Engine.probe", options);
+  checkSignal("Engine.probe", options.signal);
+}
+
+/**
+ * @param {any} models
+ * @param {any} options
+ */
+export function checkRankOptions(models, options) {
+  expect(Array.isArray(models), "rankModels: models", "an array of entries of models.json", models);
+  for (const [index, model] of models.entries()) {
+    expect(isObject(model), `rankModels: models[${index}]`, "an entry of models.json", model);
+  }
+  checkOptionNames("rankModels", RANK_OPTIONS, options);
+  const { task, probe, memoryBytes } = options;
+  expect(task === undefined || TASKS.includes(task), "rankModels: task", `one of ${TASKS.join(", ")}`, task);
+  expect(
+    probe === undefined || (isObject(probe) && probe.weightBytesPerSecond > 0),
+    "rankModels: probe",
+    "what Engine.probe resolved to",
+    probe,
+  );
+  expect(
+    memoryBytes === undefined || (typeof memoryBytes === "number" && memoryBytes > 0),
+    "rankModels: memoryBytes",
+    "a number above 0",
+    memoryBytes,
+  );
+}
+
+/**
+ * @param {string} method
+ * @param {any} options
+ */
+function checkDevice(method, { backend, tier }) {
   expect(
     backend === undefined || BACKENDS.includes(backend),
-    "Engine.load: backend",
+    `${method}: backend`,
     `one of ${BACKENDS.join(", ")}`,
     backend,
   );
-  expect(tier === undefined || TIERS.includes(tier), "Engine.load: tier", `one of ${TIERS.join(", ")}`, tier);
-  expect(cache === undefined || typeof cache === "boolean", "Engine.load: cache", "a boolean", cache);
-  checkCallback("Engine.load: onProgress", onProgress);
-  checkSignal("Engine.load", signal);
+  expect(tier === undefined || TIERS.includes(tier), `${method}: tier`, `one of ${TIERS.join(", ")}`, tier);
 }
 
 /**
@@ -109,6 +170,35 @@ export function checkScoreOptions(options) {
     topK,
   );
   checkSignal("score", signal);
+}
+
+/**
+ * @param {string} what
+ * @param {any} address
+ */
+export function checkStoredAddress(what, address) {
+  const isAddress = (typeof address === "string" && address !== "") || address instanceof URL;
+  expect(isAddress && URL.canParse(address, "https://example.org/"), what, "an address of a model", address);
+}
+
+/**
+ * @param {any} file
+ * @param {any} options
+ */
+export function checkImport(file, options) {
+  const method = "storedModels.importFile";
+  expect(file instanceof Blob, `${method}: file`, "a File or a Blob", file);
+  checkOptionNames(method, IMPORT_OPTIONS, options);
+  const { address, sha256, onProgress, signal } = options;
+  expect(
+    address !== undefined || file instanceof File,
+    `${method}: address`,
+    "one for a Blob, which has no name",
+    address,
+  );
+  expect(sha256 === undefined || isSha256(sha256), `${method}: sha256`, "64 hexadecimal digits", sha256);
+  checkCallback(`${method}: onProgress`, onProgress);
+  checkSignal(method, signal);
 }
 
 /**

@@ -1,4 +1,6 @@
 import { QwispError } from "./errors.js";
+import { fileAddress } from "./file_address.js";
+import { canonicalAddress } from "./model_store.js";
 
 /** The catalogue lies beside the public module, one folder up from here. */
 const CATALOGUE_URL = new URL("../models.json", import.meta.url);
@@ -7,9 +9,11 @@ const CATALOGUE_URL = new URL("../models.json", import.meta.url);
  * Where a model's bytes come from.
  *
  * @typedef {object} ModelSource
+ * @property {string} address Under which it is kept.
  * @property {string[]} urls Absolute addresses of the same file, in the order in which to try them.
  * @property {string} [sha256]
- * @property {boolean} cacheable
+ * @property {boolean} cacheable Whether it can be kept: it can, under a name.
+ * @property {boolean} isLocal Whether the bytes are on this device already.
  * @property {() => void} release To be called when the bytes are no longer needed.
  */
 
@@ -21,7 +25,14 @@ const CATALOGUE_URL = new URL("../models.json", import.meta.url);
 export async function resolveModel(model, signal) {
   if (model instanceof Blob) {
     const url = URL.createObjectURL(model);
-    return { urls: [url], cacheable: false, release: () => URL.revokeObjectURL(url) };
+    const isFile = model instanceof File;
+    return {
+      address: isFile ? fileAddress(model) : url,
+      urls: [url],
+      cacheable: isFile,
+      isLocal: true,
+      release: () => URL.revokeObjectURL(url),
+    };
   }
   if (model instanceof URL) return fromUrls([model.href]);
   if (typeof model !== "string" || model === "") {
@@ -60,7 +71,8 @@ function resolveAddress(address) {
  * @returns {ModelSource}
  */
 function fromUrls(urls, sha256) {
-  return { urls, sha256, cacheable: true, release() {} };
+  // A catalogue's file is the same one wherever it is taken from.
+  return { address: canonicalAddress(urls[0]), urls, sha256, cacheable: true, isLocal: false, release() {} };
 }
 
 /**

@@ -11,18 +11,20 @@
 /**
  * What went wrong, for code to switch on:
  *
- * - `no-webgpu`: no WebGPU here, or no usable adapter, where the backend `webgpu` was asked for.
+ * - `no-webgpu`: no WebGPU here, no usable adapter, or one that computes wrongly, where the backend `webgpu` was asked for. The
+ *   message then says which check of the self-test failed.
  * - `unsupported-model`: a sound GGUF whose architecture or tensor type the engine does not know.
  * - `bad-file`: not a GGUF, or a damaged or truncated one.
  * - `network`: a file could not be fetched, or the connection broke.
  * - `integrity`: the file does not have the expected SHA-256.
- * - `quota`: the browser's storage is full.
+ * - `quota`: the browser's storage has no room, or refuses to keep anything. Only `storedModels` fails with it: a model that
+ *   can't be kept is loaded all the same.
  * - `out-of-memory`: the model or its KV cache does not fit in memory. The engine is dead; load it again, perhaps with a
  *   shorter context or a smaller model.
  * - `device-lost`: the GPU went away. The engine is dead; load it again.
  * - `context-full`: the messages do not fit in the context, or the device has no memory left for a longer conversation.
  *   The engine still works.
- * - `aborted`: `Engine.load` or `score` was stopped by its signal.
+ * - `aborted`: `Engine.load`, `Engine.probe` or `score` was stopped by its signal.
  * - `invalid-argument`: an argument was wrong. The engine still works.
  * - `unloaded`: the engine was unloaded before the call could be answered.
  * - `internal`: a fault of the engine. The engine is dead; load it again.
@@ -59,30 +61,131 @@ export interface LoadOptions {
    */
   model: string | URL | Blob;
   /**
-   * SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: the catalogue's, or no
-   * check.
+   * SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: the catalogue's, or the one
+   * that the server states (`Repr-Digest`, `X-Linked-ETag`, or Hugging Face of its files), or no check.
    */
   sha256?: string;
   /**
    * What computes: a GPU by `webgpu`, or the processor by `cpu`, in one thread. `auto` is `webgpu` where there is a GPU
-   * for it, or a `tier` is asked for, and `cpu` elsewhere: also where WebGPU has only a software adapter. Default: `auto`.
+   * for it, or a `tier` is asked for, and `cpu` elsewhere: also where WebGPU has only a software adapter, or a GPU that
+   * fails the self-test. Default: `auto`.
+   *
+   * The self-test comes before the download: a tiny model reads a prompt and writes an answer on the GPU, and what comes of it
+   * is compared with the same on the processor.
    */
   backend?: Backend;
   /**
    * Which features of the GPU the kernels may use: `core` is what every WebGPU has, `f16` adds 16-bit numbers, `packed`
    * products of packed 8-bit integers, `subgroups` sums across neighbouring threads. One that the GPU lacks is refused,
-   * as is any with the backend `cpu`. Default: `auto`, the best there is.
+   * as is any with the backend `cpu`, and one that fails the self-test. Default: `auto`, the best there is that computes
+   * rightly.
    */
   tier?: Tier;
   /** Tokens that prompt and answer share, at least 2. Default: 4096, or the model's own limit when that is lower. */
   contextLength?: number;
-  /** Whether to keep the file in IndexedDB for the next visit. Files and Blobs are never kept. Default: `true`. */
+  /**
+   * Whether to keep the file in IndexedDB for the next visit. A `File` that was kept is loaded again by its address in
+   * `storedModels.list()`, or by the same `File`. A `Blob` can't be kept so: it has no name. Default: `true` for an address,
+   * `false` for a `File` or `Blob`.
+   */
   cache?: boolean;
-  /** Called while loading. */
+  /**
+   * How long to go on trying, in milliseconds, while a server fails, stalls or can't be reached: the pauses between
+   * attempts add up to at most so much, anew after each byte that comes. A server that has never answered gets two seconds
+   * at most, unless it says when to come back. 0 gives up at the first failure. Default: 120,000.
+   */
+  patienceMs?: number;
+  /** Called while loading: about five times a second while bytes come, and each second while it waits. */
   onProgress?: (progress: LoadProgress) => void;
-  /** Stops the load, which then rejects with `aborted` at once and leaves nothing of an incomplete file stored. */
+  /**
+   * Stops the load, which then rejects with `aborted` at once. What was verified stays stored, and the next load goes on
+   * there.
+   */
   signal?: AbortSignal;
 }
+
+/** What to look at, as in `LoadOptions`. */
+export interface ProbeOptions {
+  backend?: Backend;
+  tier?: Tier;
+  /** Stops it; it then rejects with `aborted`. */
+  signal?: AbortSignal;
+}
+
+/** What would compute on this device, whether it computes rightly, and how fast it reads weights. Plain data. */
+export interface Probe {
+  backend: "webgpu" | "cpu";
+  /** As in `EngineInfo`. */
+  adapter: string;
+  /** As in `EngineInfo`. */
+  tier: string;
+  /** Whether the processor computes: with the backend `cpu`, or in the place of a GPU. */
+  isSoftware: boolean;
+  /**
+   * Bytes of weights that the product of decoding reads in a second, counted as they are in the file, in the type Q4_K,
+   * which most weights of a Q4_K_M file have.
+   */
+  weightBytesPerSecond: number;
+  /** The same by the types of weights, by which they are decoded: Q4_K, Q5_0, Q6_K and Q8_0. */
+  bytesPerSecondByType: Record<string, number>;
+  /** What starting a kernel takes besides, when it waits for the one before; 0 on the backend `cpu`. */
+  secondsPerDispatch: number;
+  /** The self-tests of the GPU, in their order; none where there is no GPU to test. */
+  checks: {
+    /** The tier that was tested. */
+    tier: string;
+    passed: boolean;
+    /** What was wrong: the check, what was got and what was expected. Empty if it passed. */
+    detail: string;
+  }[];
+}
+
+/** What a model is to be used for. */
+export type Task = "chat" | "code" | "maths" | "reasoning" | "languages";
+
+/** How a model suits a task and a device. */
+export interface RankedModel {
+  model: CatalogueModel;
+  /**
+   * How fast it should write here, at the beginning of a conversation; null without a probe. A model that thinks writes its
+   * thoughts first.
+   */
+  tokensPerSecond: number | null;
+  /**
+   * Whether weights, keys and values of 4096 tokens, and the module should find room: in half of `memoryBytes`. Null without
+   * it.
+   */
+  fits: boolean | null;
+  /** Whether it is the one to take: the first in the list, if that does the task and fits. */
+  recommended: boolean;
+  /**
+   * Why it stands where it does: `best` and `good` do the task, fit, and are fast enough as far as is known; `slow` does it at
+   * less than 5 tokens a second; `memory` would probably find no room; `other-task` was made for something else.
+   */
+  reason: "best" | "good" | "slow" | "memory" | "other-task";
+}
+
+/**
+ * Sorts models by what they are worth for a task on a device, best first. Pure and synchronous: `models` are those of
+ * `models.json`.
+ *
+ * Models that do the task come before others, those that fit before those that do not, those that write at least 5 tokens a
+ * second before slower ones. Among equals the better grade in `CatalogueModel.tasks` decides, and then the order of the
+ * catalogue; among slow ones the speed.
+ */
+export function rankModels(
+  models: CatalogueModel[],
+  options?: {
+    /** Default: `chat`. */
+    task?: Task;
+    probe?: Probe;
+    /**
+     * The device's memory, of which half is counted on. Browsers tell little of it: `navigator.deviceMemory` times 2 ** 30 is
+     * rounded, has an upper limit, and is not there everywhere; leave it out then.
+     */
+    memoryBytes?: number;
+  },
+): RankedModel[];
 
 /** What computes; see `LoadOptions`. */
 export type Backend = "auto" | "webgpu" | "cpu";
@@ -92,14 +195,38 @@ export type Tier = "auto" | "core" | "f16" | "packed" | "subgroups";
 
 export interface LoadProgress {
   /**
-   * `download` takes the file from its address and `upload` from this device's storage, both to what computes; `compile`
+   * `download` takes the file from its address and `upload` from this device's storage, both to what computes; a file that
+   * is stored in part takes both. `wait`: another tab is downloading the same file, and the figures are that tab's. `compile`
    * prepares the shaders; `ready` comes once, last.
    */
-  phase: "download" | "verify" | "upload" | "compile" | "ready";
+  phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
+  /** Goes back to 0 when the file has changed on its server; see `notice`. */
   loadedBytes: number;
+  /** 0 as long as it isn't known. */
   totalBytes: number;
-  /** Whether the bytes come from this device's storage rather than the network. */
+  /** Whether the bytes come from this device's storage rather than the network; in the end, whether all did. */
   fromCache: boolean;
+  /** Over the last seconds; null while nothing comes, or too little to tell. */
+  bytesPerSecond: number | null;
+  /** Until the last byte, at that speed. */
+  secondsLeft: number | null;
+  /** While the server fails or can't be reached: how long until it is asked again. Otherwise null. */
+  retryInMs: number | null;
+  /** The latest thing that happened in this load that a person should know. It stays until the end. */
+  notice: LoadNotice | null;
+}
+
+export type LoadNotice =
+  /** The file changed on its server in the middle of the download, which starts over. */
+  | { kind: "changed" }
+  /** The model works, but isn't kept, or not all of it. */
+  | ({ kind: "not-kept" } & NotKept);
+
+export interface NotKept {
+  /** `no-room`: too little free storage. `refused`: the browser has no storage for this page, or it fails. */
+  reason: "no-room" | "refused";
+  /** How many bytes more there would have to be free, if the browser says. */
+  missingBytes: number | null;
 }
 
 /** What was loaded and what it runs on, as of the moment when loading ended. */
@@ -134,6 +261,8 @@ export interface EngineInfo {
   };
   /** Whether the file is kept on this device now, so that the next load needs no network. */
   stored: boolean;
+  /** Why it isn't, where it should have been. Null if it is, and where `cache` or the kind of source doesn't ask for it. */
+  notKept: NotKept | null;
 }
 
 /**
@@ -397,6 +526,17 @@ export class Engine {
   /** Loads a model and rejects with a `QwispError` if that fails, leaving nothing running. */
   static load(options: LoadOptions): Promise<Engine>;
 
+  /**
+   * Finds out what would compute here by these options, whether it does so rightly, and how fast it reads weights. Nothing
+   * is downloaded but the module itself. It runs in a worker of its own, which ends with it, and takes a second or two on a GPU
+   * with 138 MB of its memory, longer in Firefox and on a software adapter; the backend `cpu` takes a second. Whatever else
+   * the device does at that time makes the rates lower.
+   *
+   * Rejects as `load` does: with `no-webgpu` where the backend `webgpu` or a tier was asked for and the GPU is not there or
+   * fails the self-test. With `auto`, the failed tests are in `checks`, and `backend` is `cpu`.
+   */
+  static probe(options?: ProbeOptions): Promise<Probe>;
+
   readonly info: EngineInfo;
 
   /** Answers the last message. Tokens shared with the previous chat are not computed again. */
@@ -450,6 +590,95 @@ export class Engine {
   unload(): Promise<void>;
 }
 
+/** What is kept on this device, for this origin. */
+export const storedModels: StoredModels;
+
+/**
+ * Where the browser refuses to store anything, nothing is listed, and the other methods reject with `quota`.
+ *
+ * A download that nobody went on with for 30 days is removed by the next load that downloads. Complete models stay until they
+ * are removed here or the browser clears them.
+ */
+export interface StoredModels {
+  /** Complete models and parts of interrupted downloads, the one that was used last first. */
+  list(): Promise<StoredModel[]>;
+
+  /** Removes a model, or a part of one. An engine that has loaded it goes on working. What isn't there is no failure. */
+  remove(address: string | URL): Promise<void>;
+
+  /** Removes everything. */
+  clear(): Promise<void>;
+
+  /**
+   * A complete model as the file that it was, every record of it verified; one that isn't what it was when it was stored is
+   * `integrity`. Its bytes are the browser's affair, outside of JavaScript's memory.
+   */
+  exportFile(address: string | URL): Promise<File>;
+
+  /**
+   * Keeps a GGUF file of this device as a complete model, to be loaded by the address of the result. It is read twice: nothing
+   * is written before all of it was read and has the right hash. Then it takes the place of what its address had before.
+   * Rejects with `bad-file`, `integrity`, `quota` or `aborted`, and leaves no part of a new file then.
+   */
+  importFile(file: Blob, options?: ImportOptions): Promise<StoredModel>;
+
+  /** How much of its storage this origin uses, models and all else, in the browser's figures. */
+  usage(): Promise<StorageUsage>;
+
+  /**
+   * Asks the browser not to clear this origin's storage when space runs short; resolves to whether it agrees. Firefox asks the
+   * person; others decide by themselves.
+   */
+  askToKeep(): Promise<boolean>;
+}
+
+/** A file of which something is stored. Times are in milliseconds since 1970. */
+export interface StoredModel {
+  /** What `Engine.load` takes as `model`. The first one of the catalogue entry's; one that begins with `file:` is an import's. */
+  address: string;
+  /** The name of the file. */
+  name: string;
+  totalBytes: number;
+  /** How many of them are stored. */
+  storedBytes: number;
+  /** Whether all of them are, and were verified. */
+  isComplete: boolean;
+  /** Of the whole file, in hexadecimal: computed if it is complete, before that promised or unknown. */
+  sha256: string | null;
+  /** When the first bytes were stored. */
+  storedAt: number;
+  /** When it was last loaded or written to. */
+  lastUsedAt: number;
+}
+
+export interface ImportOptions {
+  /**
+   * Under which to keep the file: where it could be downloaded, say, so that `Engine.load` of that address finds it. Default:
+   * a `file:` address made of name, size and date; a `Blob` has no default.
+   */
+  address?: string | URL;
+  /** SHA-256 of the file, 64 hexadecimal digits; another file fails with `integrity`. Default: no check. */
+  sha256?: string;
+  /** Called for each record of 4 MiB. */
+  onProgress?: (progress: ImportProgress) => void;
+  /** Stops the import, which then rejects with `aborted`. */
+  signal?: AbortSignal;
+}
+
+export interface ImportProgress {
+  /** `verify` reads the file, `store` writes it. */
+  phase: "verify" | "store";
+  loadedBytes: number;
+  totalBytes: number;
+}
+
+export interface StorageUsage {
+  usedBytes: number;
+  quotaBytes: number;
+  /** Whether the browser has promised not to clear it when space runs short. */
+  isPersistent: boolean;
+}
+
 /** `models.json`: the models that `Engine.load` knows by id, the preferred one first. */
 export interface Catalogue {
   models: CatalogueModel[];
@@ -474,6 +703,22 @@ export interface CatalogueModel {
   contextLength?: number;
   /** SPDX identifier. */
   license?: string;
+  /** Address of its model card: what its makers say of it. */
+  card?: string;
+  /**
+   * What it is good for, after its model card: 3 is made for it or the best here at it; 2 has it among its strengths, or is the
+   * smaller one of those made for it; 1 can do it. What is left out it was not made for.
+   */
+  tasks?: Partial<Record<Task, 1 | 2 | 3>>;
+  /**
+   * Bytes of weights that computing one token reads, by their type, as they are in the file: the matrices of all layers, the
+   * norms, and the head. An embedding that is not the head as well is looked up in single rows, and does not count.
+   */
+  weightBytesPerToken?: Record<string, number>;
+  /** How many layers it has: a token takes 5 dispatches of each, and 4 more. */
+  layers?: number;
+  /** Keys and values of a token of the conversation, in f16. */
+  kvCacheBytesPerToken?: number;
   /** The model makers' recommendation, to be passed to `chat`. Default: the engine's own defaults suit the model. */
   sampling?: Pick<ChatOptions, "temperature" | "topP" | "topK" | "minP" | "repetitionPenalty" | "presencePenalty">;
 }

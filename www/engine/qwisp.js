@@ -10,6 +10,7 @@ import {
   checkBoolean,
   checkChat,
   checkLoadOptions,
+  checkProbeOptions,
   checkScoreOptions,
   checkText,
   plainJson,
@@ -20,13 +21,22 @@ import {
 import { FATAL_KINDS, QwispError, errorFromPlain } from "./engine/errors.js";
 import { loadModel } from "./engine/load_model.js";
 import { resolveModel } from "./engine/model_source.js";
+import { probeDevice } from "./engine/probe_device.js";
+import { rankModels } from "./engine/rank_models.js";
 import { Reply } from "./engine/reply.js";
 import { settleWithin } from "./engine/settle_within.js";
 import { startWorker } from "./engine/start_worker.js";
+import { storedModels } from "./engine/stored_models.js";
 import { WorkerClient } from "./engine/worker_client.js";
 
-export { FATAL_KINDS, QwispError };
+export { FATAL_KINDS, QwispError, rankModels, storedModels };
 
+/** How long a server that brings no bytes is waited for. */
+const DEFAULT_PATIENCE_MS = 120_000;
+/** A connection that brings nothing is given up after a part of the patience. */
+const STALLS_IN_PATIENCE = 6;
+const MIN_STALL_MS = 1000;
+const MAX_STALL_MS = 20_000;
 /** How long `unload` waits for the module to free what it holds before it ends the worker regardless. */
 const UNLOAD_PATIENCE_MS = 2000;
 
@@ -53,22 +63,34 @@ export class Engine {
   /** @param {import("./qwisp.d.ts").LoadOptions} options */
   static async load(options) {
     checkLoadOptions(options);
-    const { model, backend = "auto", tier = "auto", contextLength, cache = true, onProgress, signal } = options;
+    const { model, backend = "auto", tier = "auto", contextLength, onProgress, signal } = options;
+    const { patienceMs = DEFAULT_PATIENCE_MS } = options;
     const source = await resolveModel(model, signal);
+    const { cache = !source.isLocal } = options;
     const moduleOptions = {
+      address: source.address,
+      urls: source.urls,
       sha256: options.sha256 ?? source.sha256,
       backend,
       tier,
       contextLength,
       cache: cache && source.cacheable,
+      patienceMs,
+      stallMs: Math.min(Math.max(patienceMs / STALLS_IN_PATIENCE, MIN_STALL_MS), MAX_STALL_MS),
     };
 
     try {
       const client = new WorkerClient(startWorker());
-      return new Engine(client, await loadModel(client, source.urls, moduleOptions, { onProgress, signal }));
+      return new Engine(client, await loadModel(client, moduleOptions, { onProgress, signal }));
     } finally {
       source.release();
     }
+  }
+
+  /** @param {import("./qwisp.d.ts").ProbeOptions} [options] */
+  static async probe(options = {}) {
+    checkProbeOptions(options);
+    return await probeDevice(options);
   }
 
   get info() {

@@ -2,7 +2,13 @@
  * The engine's dedicated worker: starts the WebAssembly module and runs the calls of `worker_client.js`, one at a time
  * and in order. Only an abort message overtakes.
  */
+import { withDownloadTurn } from "./download_turn.js";
 import { errorToPlain } from "./errors.js";
+import { exportFile } from "./export_file.js";
+import { HttpClient } from "./http_client.js";
+import { importFile } from "./import_file.js";
+import { ModelStore } from "./model_store.js";
+import { ReaderClient } from "./reader_client.js";
 import { requestSubgroups } from "./request_subgroups.js";
 import { startModule } from "./start_module.js";
 
@@ -22,11 +28,25 @@ let engine = null;
 /** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
 const methods = {
   async load([options], { report, signal }) {
-    const mayUseGpu = options.backend !== "cpu";
-    if (mayUseGpu && (options.tier === "auto" || options.tier === "subgroups")) requestSubgroups();
-    const { WasmEngine } = await startModule(reportStopped);
-    engine = await WasmEngine.load(options, report, signal);
+    const { WasmEngine } = await startFor(options);
+    const client = new HttpClient(signal, options.stallMs);
+    const load = (/** @type {(progress: any) => void} */ report) =>
+      WasmEngine.load(options, store ?? undefined, client, report, signal);
+    // A browser that refuses to store anything can still chat.
+    const store = options.cache ? await ModelStore.open().catch(() => null) : null;
+    store?.readElsewhere((readHere) => new ReaderClient(readHere));
+    try {
+      engine = store
+        ? await withDownloadTurn(options.address, turnOptions(store, options, report, signal), load)
+        : await load(report);
+    } finally {
+      store?.close();
+    }
     return engine.info();
+  },
+  async probe([options]) {
+    const { WasmEngine } = await startFor(options);
+    return await WasmEngine.probe(options);
   },
   chat: ([messages, options], { report, signal }) =>
     engine.chat(messages, options, report, (/** @type {any} */ contextSlide) => report({ contextSlide }), signal),
@@ -43,7 +63,40 @@ const methods = {
   counters: () => engine.counters(),
   measureBandwidth: () => engine.measure_bandwidth(),
   unload: () => engine.free(),
+  exportFile: ([address]) => exportFile(address, () => startModule(reportStopped)),
+  importFile: ([file, options], context) =>
+    importFile(file, options, { ...context, startModule: () => startModule(reportStopped) }),
 };
+
+/**
+ * Starts the module, prepared for what is to compute.
+ *
+ * @param {{ backend: string, tier: string }} options
+ */
+function startFor({ backend, tier }) {
+  if (backend !== "cpu" && (tier === "auto" || tier === "subgroups")) requestSubgroups();
+  return startModule(reportStopped);
+}
+
+/**
+ * @param {ModelStore} store
+ * @param {{ address: string, sha256?: string }} options
+ * @param {(progress: unknown) => void} report
+ * @param {AbortSignal} signal
+ */
+function turnOptions(store, { address, sha256 }, report, signal) {
+  const isComplete = async () => {
+    try {
+      const manifest = await store.manifest(address);
+      if (manifest?.isComplete) return sha256 === undefined || manifest.sha256 === sha256.toLowerCase();
+      await store.removeLeftovers();
+    } catch {
+      // The load finds out what is the matter with the store.
+    }
+    return false;
+  };
+  return { isComplete, report, signal };
+}
 
 /**
  * Tells the page that the module is dead, so that it does not wait for answers that cannot come.

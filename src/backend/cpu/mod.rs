@@ -11,6 +11,7 @@ pub mod lanes;
 pub mod matrix;
 pub mod operations;
 pub mod quantized;
+pub mod reading_rates;
 
 use std::ops::Range;
 

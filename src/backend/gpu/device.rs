@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::adapter_info::{adapter_name, has_subgroups, is_software};
 use super::operations::SubgroupOrder;
+use super::shaders::Variant;
 use super::tier::{Offer, Tier};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -24,6 +25,8 @@ pub struct Device {
     pub is_software: bool,
     /// What its kernels may use.
     pub tier: Tier,
+    /// Where the text of a kernel comes from: [`Variant::source`]. Tests of what is done about wrong kernels put one there.
+    pub shader_source: fn(&Variant, Tier) -> String,
     fault: Arc<Mutex<Option<Error>>>,
 }
 
@@ -92,7 +95,15 @@ impl Device {
         };
         let adapter_name = adapter_name(&device, &info);
         let is_software = is_software(&device, &info);
-        let mut device = Self { device, queue, adapter_name, is_software, tier: Tier::choose(tier, &offer)?, fault };
+        let mut device = Self {
+            device,
+            queue,
+            adapter_name,
+            is_software,
+            tier: Tier::choose(tier, &offer)?,
+            shader_source: Variant::source,
+            fault,
+        };
         if let Tier::Subgroups { min_size } = device.tier
             && !SubgroupOrder::is_consecutive(&device, min_size).await?
         {

@@ -10,6 +10,7 @@ pub mod device;
 pub mod operations;
 mod products;
 mod readback;
+pub mod reading_rates;
 pub mod recorder;
 mod sampler;
 pub mod shaders;

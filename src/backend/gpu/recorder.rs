@@ -219,7 +219,7 @@ impl Recorder {
         let device = &self.device.device;
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(variant.kernel),
-            source: wgpu::ShaderSource::Wgsl(variant.source(self.device.tier).into()),
+            source: wgpu::ShaderSource::Wgsl((self.device.shader_source)(variant, self.device.tier).into()),
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(variant.kernel),

@@ -13,6 +13,8 @@ const WEBGPU_PREFERENCES = {
   "gfx.webgpu.ignore-blocklist": true,
 };
 const NO_WEBGPU_PREFERENCES = { "dom.webgpu.enabled": false };
+// Whatever the server gives is what the page gets: tests change files under the page.
+const NO_SERVICE_WORKERS = { "dom.serviceWorkers.enabled": false };
 // Without it, reading from the clipboard asks whoever sits there.
 const CLIPBOARD_PREFERENCES = { "dom.events.testing.asyncClipboard": true };
 
@@ -49,7 +51,11 @@ export async function launchFirefox({ webgpu = true } = {}) {
     // The tests have their own timeouts: an answer of a real model takes minutes here.
     protocolTimeout: 0,
     env: { ...process.env, ...lavapipeEnvironment() },
-    extraPrefsFirefox: { ...CLIPBOARD_PREFERENCES, ...(webgpu ? WEBGPU_PREFERENCES : NO_WEBGPU_PREFERENCES) },
+    extraPrefsFirefox: {
+      ...CLIPBOARD_PREFERENCES,
+      ...NO_SERVICE_WORKERS,
+      ...(webgpu ? WEBGPU_PREFERENCES : NO_WEBGPU_PREFERENCES),
+    },
   });
   const version = (await browser.version()).replace(/^firefox\//i, "Firefox ");
   return {

@@ -53,3 +53,36 @@ export async function deleteStoredRecord(page, address, index) {
     { address, index },
   );
 }
+
+/**
+ * Changes one bit of a stored record, as a rotten disk may.
+ * @param {import("./browser.mjs").TestPage} page
+ * @param {string} address
+ * @param {number} index
+ */
+export async function flipStoredBit(page, address, index) {
+  await page.evaluate(
+    ({ address, index }) =>
+      new Promise((resolve, reject) => {
+        const opening = indexedDB.open("qwisp");
+        opening.onerror = () => reject(opening.error);
+        opening.onsuccess = () => {
+          const database = opening.result;
+          const transaction = database.transaction("records", "readwrite");
+          const records = transaction.objectStore("records");
+          const reading = records.get([address, index]);
+          reading.onsuccess = () => {
+            const bytes = /** @type {Uint8Array} */ (reading.result);
+            bytes[bytes.length >> 1] ^= 1;
+            records.put(bytes, [address, index]);
+          };
+          transaction.onabort = () => reject(transaction.error);
+          transaction.oncomplete = () => {
+            database.close();
+            resolve(undefined);
+          };
+        };
+      }),
+    { address, index },
+  );
+}

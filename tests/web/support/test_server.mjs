@@ -21,6 +21,8 @@ const BLANK_PAGE = '<!doctype html><html lang="en"><title>test</title><link rel=
  * @property {(flaws: import("./imperfect_server.mjs").Flaws) => string} imperfectUrl the model from a server with these
  *   flaws, which a test may change at any time
  * @property {(name: string, bytes: Uint8Array) => Promise<string>} addFile serves other bytes; returns their address
+ * @property {(url: string) => import("./imperfect_server.mjs").SentAnswer[]} answersOf what an imperfect address has
+ *   answered so far
  * @property {() => string[]} downloads the paths of which a body was asked for so far
  * @property {(path: string, code: string) => () => void} prepend puts code before a script of the page; returns what
  *   takes it away again
@@ -39,6 +41,8 @@ export async function startTestServer({ modelPath }) {
   const downloads = [];
   /** @type {Map<string, import("./imperfect_server.mjs").Flaws>} */
   const imperfect = new Map();
+  /** @type {Map<string, import("./imperfect_server.mjs").SentAnswer[]>} */
+  const answers = new Map();
 
   /** What comes before scripts, by path. @type {Map<string, string>} */
   const prepended = new Map();
@@ -62,7 +66,7 @@ export async function startTestServer({ modelPath }) {
       return;
     }
     const flaws = imperfect.get(pathname);
-    if (flaws) return sendImperfectly(request, response, modelPath, flaws);
+    if (flaws) return sendImperfectly(request, response, modelPath, flaws, answers.get(pathname) ?? []);
     if (pathname.startsWith("/files/")) return sendFile(request, response, join(folder, basename(pathname)));
     return honest(request, response);
   });
@@ -76,12 +80,14 @@ export async function startTestServer({ modelPath }) {
     imperfectUrl: (flaws) => {
       const path = `/imperfect/${imperfect.size}.gguf`;
       imperfect.set(path, flaws);
+      answers.set(path, []);
       return new URL(path, server.url).href;
     },
     addFile: async (name, bytes) => {
       await writeFile(join(folder, name), bytes);
       return `${server.url}files/${name}`;
     },
+    answersOf: (url) => answers.get(new URL(url).pathname) ?? [],
     downloads: () => downloads,
     prepend: (path, code) => {
       prepended.set(path, code);

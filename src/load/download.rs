@@ -1,0 +1,307 @@
+//! Bytes from a source that may break off, stall, refuse for a while or change: asked for again until they are there.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::patience::Patience;
+use super::progress::Reporter;
+use crate::error::{Error, ErrorKind};
+use crate::fetch::{Body, Failure, Retry, Source, WHOLE};
+use crate::store::RECORD_BYTES;
+
+/// How much of a file is asked for at first: a Qwen's head fits, so a model that isn't supported costs no more.
+const HEAD_BYTES: u64 = 8 << 20;
+/// While it waits the caller is told this often.
+const WAIT_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Why a load can't go on.
+pub(super) enum Problem {
+    /// The file is another one than its first part came from: it has to be loaded from the beginning.
+    Changed(Error),
+    /// Anything else.
+    Failed(Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Which version of the file is being fetched.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Version {
+    /// How long the file is, once that is known.
+    pub(super) total_bytes: Option<u64>,
+    /// The address that the validator is of.
+    pub(super) url: String,
+    /// What names this version there.
+    pub(super) validator: Option<String>,
+    /// The SHA-256 of the whole that was promised. Whatever is fetched from wherever, it is found out in the end.
+    pub(super) sha256: Option<String>,
+}
+
+/// What is known of the records of the file.
+pub(super) struct Known<'a> {
+    /// The hash of each record that was seen before.
+    pub(super) hashes: &'a [Option<String>],
+    /// Whether the hash of this record alone says whether it is right.
+    pub(super) is_checked_alone: bool,
+}
+
+/// The bytes of a file from a source, in ranges.
+pub(super) struct Download<'a, S: Source> {
+    source: &'a S,
+    /// Which of the addresses is asked.
+    address: usize,
+    pub(super) version: Version,
+    body: Option<OpenBody<S::Body>>,
+    patience: Patience,
+}
+
+impl<'a, S: Source> Download<'a, S> {
+    pub(super) fn new(source: &'a S, version: Version, patience: Duration) -> Self {
+        let address = source.addresses().iter().position(|url| *url == version.url).unwrap_or(0);
+        Self { source, address, version, body: None, patience: Patience::new(patience) }
+    }
+
+    /// Opens the file at its beginning, unless its length is known; returns the length.
+    pub(super) async fn total_bytes(&mut self, reporter: &mut Reporter<'_>) -> Result<u64, Problem> {
+        loop {
+            if let Some(total_bytes) = self.version.total_bytes {
+                return Ok(total_bytes);
+            }
+            if let Err(failure) = self.open(0..HEAD_BYTES).await? {
+                self.wait_after(failure, 0, reporter).await?;
+            }
+        }
+    }
+
+    /// Puts the record `index` into `buffer`. `end` is where the bytes end that are wanted of the file from there on.
+    pub(super) async fn read_record(
+        &mut self,
+        index: usize,
+        end: u64,
+        known: &Known<'_>,
+        buffer: &mut Vec<u8>,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<(), Problem> {
+        let record = record_range(index, self.total_bytes(reporter).await?);
+        buffer.clear();
+        buffer.reserve_exact(RECORD_BYTES);
+        while (buffer.len() as u64) < record.end - record.start {
+            let outcome = self.read_some(&record, end, known, buffer).await?;
+            let loaded_bytes = record.start + buffer.len() as u64;
+            match outcome {
+                Ok(()) => reporter.report_part(loaded_bytes)?,
+                Err(failure) => self.wait_after(failure, loaded_bytes, reporter).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends some more of a record to what `buffer` has of it.
+    async fn read_some(
+        &mut self,
+        record: &Range<u64>,
+        end: u64,
+        known: &Known<'_>,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Result<(), Failure>, Problem> {
+        let wanted = record.start + buffer.len() as u64;
+        let leads_there = |position: u64| position == wanted || (buffer.is_empty() && position < wanted);
+        if !self.body.as_ref().is_some_and(|body| leads_there(body.position)) {
+            let from = match self.would_notice_change() || known.is_checked_alone {
+                true => wanted,
+                // The record before will tell: it is there already.
+                false => record.start.saturating_sub(RECORD_BYTES as u64),
+            };
+            let end = if from == 0 { end.min(HEAD_BYTES) } else { end };
+            if let Err(failure) = self.open(from..end).await? {
+                return Ok(Err(failure));
+            }
+        }
+        let Some(open) = &mut self.body else { return Ok(Ok(())) };
+        if open.position != wanted {
+            // From an earlier record on, or from the beginning: a server that doesn't do ranges sends all again.
+            buffer.clear();
+        }
+        while open.position < record.start {
+            if let Err(failure) = skip_record(self.source, open, known, &self.version, buffer).await? {
+                return Ok(Err(failure));
+            }
+        }
+        let limit = (record.end - open.position) as usize;
+        if let Err(failure) = open.read(buffer, limit).await {
+            return Ok(Err(failure));
+        }
+        self.patience.restore();
+        if open.is_over {
+            // As the first range is, or the server has cut this one short.
+            self.body = None;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Asks for a range; the body is then open.
+    async fn open(&mut self, range: Range<u64>) -> Result<Result<(), Failure>, Problem> {
+        self.body = None;
+        let Some(url) = self.source.addresses().get(self.address) else {
+            return Err(Error::new(ErrorKind::Internal, "a file has no address").into());
+        };
+        let validator = self.version.validator.as_deref().filter(|_| self.version.url == *url);
+        let mut answer = match self.source.open(url, range, validator).await {
+            Ok(answer) => answer,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        if answer.total_bytes.or(self.version.total_bytes).is_none() {
+            // Another origin may hide how long the whole is. A plain answer always shows its length.
+            answer = match self.source.open(url, WHOLE, validator).await {
+                Ok(answer) => answer,
+                Err(failure) => return Ok(Err(failure)),
+            };
+        }
+        if let (Some(before), Some(now)) = (self.version.total_bytes, answer.total_bytes)
+            && before != now
+        {
+            return Err(changed(url, format!("{now} bytes"), format!("{before} bytes, as before")));
+        }
+        if let (Some(before), Some(now)) = (validator, &answer.validator)
+            && before != now
+        {
+            return Err(changed(url, format!("version {now}"), format!("version {before}, as before")));
+        }
+        let is_first_contact = self.version.total_bytes.is_none();
+        let version = &mut self.version;
+        version.total_bytes = version.total_bytes.or(answer.total_bytes);
+        if version.url != *url || version.validator.is_none() {
+            version.url.clone_from(url);
+            version.validator = answer.validator;
+        }
+        version.sha256 = version.sha256.take().or(answer.sha256);
+        if is_first_contact && version.sha256.is_none() {
+            version.sha256 = self.source.published_sha256(url).await;
+        }
+        self.body = Some(OpenBody { body: answer.body, position: answer.first, brought_bytes: false, is_over: false });
+        Ok(Ok(()))
+    }
+
+    /// Whether it would be noticed that the file has changed: at once, by the name of its version, or in the end.
+    pub(super) fn would_notice_change(&self) -> bool {
+        let url = self.source.addresses().get(self.address);
+        self.version.sha256.is_some() || (self.version.validator.is_some() && url == Some(&self.version.url))
+    }
+
+    /// After a failure: waits until it is time to ask again, or turns to the next address.
+    ///
+    /// # Errors
+    /// The failure's, when neither makes sense any more; `aborted` when the caller says so.
+    async fn wait_after(
+        &mut self,
+        failure: Failure,
+        loaded_bytes: u64,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<(), Problem> {
+        self.body = None;
+        if failure.error.kind() == ErrorKind::Aborted {
+            return Err(failure.error.into());
+        }
+        let Some(mut wait) = self.patience.pause(failure.retry, self.source.random()) else {
+            if self.address + 1 == self.source.addresses().len() {
+                return Err(failure.error.into());
+            }
+            self.address += 1;
+            self.patience.start_over();
+            return Ok(());
+        };
+        while !wait.is_zero() {
+            reporter.report_wait(loaded_bytes, wait)?;
+            let slice = wait.min(WAIT_REPORT_INTERVAL);
+            if self.source.pause(slice).await {
+                break;
+            }
+            wait -= slice;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes on their way, and where they are in the file.
+struct OpenBody<B> {
+    body: B,
+    /// The place in the file of its next byte.
+    position: u64,
+    /// Whether it has brought anything: one that doesn't would be asked for for ever.
+    brought_bytes: bool,
+    is_over: bool,
+}
+
+impl<B: Body> OpenBody<B> {
+    /// Appends at most `limit` bytes to `buffer`, and none at the end.
+    async fn read(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<(), Failure> {
+        let start = buffer.len();
+        let outcome = self.body.read(buffer, limit).await;
+        let brought = (buffer.len() - start) as u64;
+        self.position += brought;
+        self.brought_bytes |= brought > 0;
+        outcome?;
+        self.is_over = brought == 0;
+        if self.is_over && !self.brought_bytes {
+            let error = Error::new(ErrorKind::Network, "the download broke off").got("no bytes").expected("the rest");
+            return Err(Failure { error, retry: Retry::Later });
+        }
+        Ok(())
+    }
+}
+
+/// Reads a record that is there already, and compares it. `buffer` is empty before and after.
+async fn skip_record<S: Source>(
+    source: &S,
+    open: &mut OpenBody<S::Body>,
+    known: &Known<'_>,
+    version: &Version,
+    buffer: &mut Vec<u8>,
+) -> Result<Result<(), Failure>, Problem> {
+    let index = (open.position / RECORD_BYTES as u64) as usize;
+    while buffer.len() < RECORD_BYTES {
+        let limit = RECORD_BYTES - buffer.len();
+        let read = open.read(buffer, limit).await;
+        if let Err(failure) = read {
+            buffer.clear();
+            return Ok(Err(failure));
+        }
+        if open.is_over {
+            buffer.clear();
+            let error = Error::new(ErrorKind::Network, "the download broke off")
+                .at(&version.url)
+                .got(format!("{} bytes", open.position))
+                .expected("more");
+            return Ok(Err(Failure { error, retry: Retry::Later }));
+        }
+    }
+    if let Some(Some(expected)) = known.hashes.get(index) {
+        let found = source.sha256(buffer).await;
+        if found != *expected {
+            return Err(changed_record(index, version, &found, expected));
+        }
+    }
+    buffer.clear();
+    Ok(Ok(()))
+}
+
+/// The place of a record in its file.
+pub(super) fn record_range(index: usize, total_bytes: u64) -> Range<u64> {
+    let start = index as u64 * RECORD_BYTES as u64;
+    start..(start + RECORD_BYTES as u64).min(total_bytes)
+}
+
+/// A record isn't what it was before.
+pub(super) fn changed_record(index: usize, version: &Version, found: &str, before: &str) -> Problem {
+    let place = format!("record {index} of {}", version.url);
+    changed(&place, format!("SHA-256 {found}"), format!("{before}, as before"))
+}
+
+fn changed(place: &str, got: String, expected: String) -> Problem {
+    let error = Error::new(ErrorKind::Network, "the file changed on the server while it was being fetched");
+    Problem::Changed(error.at(place).got(got).expected(expected))
+}

@@ -1,0 +1,74 @@
+//! The best tier of a GPU that computes rightly.
+
+use serde::Serialize;
+
+use super::self_test::test_platform;
+use crate::backend::gpu::device::Device;
+use crate::backend::gpu::tier::Tier;
+use crate::error::{Error, ErrorKind, Result};
+
+/// How a device did in the self-test on one tier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The tier.
+    pub tier: &'static str,
+    /// Whether everything was right.
+    pub passed: bool,
+    /// What was not: the check, what was got and what was expected. Empty otherwise.
+    pub detail: String,
+}
+
+/// Tests an open device, and where it fails on another tier than `core` that nobody asked for, opens it once more with `core`.
+/// `tier` is what was asked for when it was opened, and `test` is [`test_device`] but in tests. Each test adds to `checks`.
+///
+/// # Errors
+/// [`ErrorKind::NoWebgpu`] when the device isn't right, with the check that it failed; those of [`Device::open`].
+pub async fn choose_device(
+    device: Device,
+    tier: Option<&str>,
+    test: impl AsyncFn(&Device) -> Result<()>,
+    checks: &mut Vec<Check>,
+) -> Result<Device> {
+    let Err(error) = check(&device, &test, checks).await else { return Ok(device) };
+    let may_fall_back = tier.is_none() && device.tier != Tier::Core;
+    device.device.destroy();
+    if !may_fall_back {
+        return Err(error);
+    }
+    // Anew, because a device keeps the first fault that it reported.
+    let device = Device::open(Some(Tier::Core.name())).await?;
+    match check(&device, &test, checks).await {
+        Ok(()) => Ok(device),
+        Err(error) => {
+            device.device.destroy();
+            Err(error)
+        }
+    }
+}
+
+async fn check(device: &Device, test: &impl AsyncFn(&Device) -> Result<()>, checks: &mut Vec<Check>) -> Result<()> {
+    let tier = device.tier.name();
+    let result = test(device).await.map_err(|error| as_no_webgpu(error, tier));
+    let detail = result.as_ref().err().map(Error::to_string).unwrap_or_default();
+    checks.push(Check { tier, passed: result.is_ok(), detail });
+    result
+}
+
+/// The self-test of a device on its tier.
+///
+/// # Errors
+/// Those of [`test_platform`].
+pub async fn test_device(device: &Device) -> Result<()> {
+    // Far above what rounding makes of these logits on such a tier, and far below what a wrong kernel makes of them.
+    let tolerance = match device.tier {
+        Tier::Core | Tier::Subgroups { .. } => 1e-4,
+        Tier::F16 => 1e-3,
+        Tier::Packed => 1e-2,
+    };
+    test_platform(device, tolerance).await
+}
+
+/// A device that fails at this is none to compute on, whatever it reports.
+fn as_no_webgpu(error: Error, tier: &str) -> Error {
+    Error::new(ErrorKind::NoWebgpu, "the GPU failed its self-test").at(format!("tier {tier}")).got(error)
+}

@@ -1,0 +1,10 @@
+//! What a device is good for, found out on the spot, before a model is downloaded: whether it computes rightly.
+//!
+//! How fast it reads weights the backends measure: [`ReadingRates`](crate::backend::ReadingRates).
+
+mod choose_device;
+mod self_test;
+mod test_model;
+
+pub use choose_device::{Check, choose_device, test_device};
+pub use self_test::test_platform;
