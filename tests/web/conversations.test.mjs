@@ -232,8 +232,7 @@ describe("conversations", { timeout: 400_000 }, () => {
     await importFile(page, exportedFile(made));
     await page.reload();
     await page.evaluate(() => {
-      /** @type {number[]} */
-      const tasks = [];
+      const tasks = /** @type {number[]} */ ([]);
       Object.assign(globalThis, { tasks });
       new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({
         type: "longtask",
@@ -245,7 +244,7 @@ describe("conversations", { timeout: 400_000 }, () => {
       let worst = Infinity;
       // Other programs may have held it up: what takes long by itself does so again.
       for (let attempt = 0; attempt < 4 && worst >= 100; attempt++) {
-        await page.evaluate(() => /** @type {any} */ (globalThis.tasks.length = 0));
+        await page.evaluate(() => /** @type {any} */ (globalThis).tasks.splice(0));
         await act();
         const tasks = await page.evaluate(() => /** @type {number[]} */ (/** @type {any} */ (globalThis).tasks));
         worst = Math.min(worst, Math.max(0, ...tasks));
@@ -262,7 +261,7 @@ describe("conversations", { timeout: 400_000 }, () => {
     await assertSmooth("searching", async () => {
       await page.getByRole("searchbox").fill("");
       await page.getByRole("searchbox").fill("conversation 49");
-      await page.locator("#conversations-message").getByText("11 conversations found").waitFor();
+      await page.locator("#conversations-message").getByText("15 conversations found").waitFor();
       await page.getByRole("searchbox").fill("");
       await page.waitForTimeout(400);
     });

@@ -48,7 +48,7 @@ DictatedEngine.prototype.chat = function (messages, options) {
 export async function openChat(context, server, { parameters = {}, complaints = [], beforeLoad } = {}) {
   server.prepend("/app/chat_view.js", DICTATION);
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(20_000);
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
