@@ -185,7 +185,7 @@ mod tests {
         for second in 1..=20 {
             assert_eq!(at(Phase::Download, 2 + second, 1100 + 10 * second), Some(10.0));
         }
-        assert_eq!(at(Phase::Download, 23, 1300 + 990), Some(1040.0 / 6.0), "five seconds, to the mark before");
+        assert_eq!(at(Phase::Download, 23, 1300 + 990), Some(1030.0 / 5.0), "since five seconds before");
         assert_eq!(at(Phase::Download, 24, 0), None, "it started over");
     }
 }

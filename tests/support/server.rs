@@ -12,6 +12,9 @@ use qwisp::{Error, ErrorKind};
 /// So many bytes come at once.
 const CHUNK_BYTES: usize = 100_000;
 
+/// Something that happens to a server.
+type Event = Box<dyn FnOnce(&Server)>;
+
 /// A file on a server, or on several.
 pub(crate) struct Server {
     addresses: Vec<String>,
@@ -32,7 +35,7 @@ pub(crate) struct Server {
     /// The addresses that refuse for good.
     pub(crate) gone: RefCell<Vec<String>>,
     /// Happens after so many bytes.
-    pub(crate) after: RefCell<Option<(u64, Box<dyn FnOnce(&Server)>)>>,
+    pub(crate) after: RefCell<Option<(u64, Event)>>,
     /// What was asked for.
     pub(crate) requests: RefCell<Vec<(String, Range<u64>)>>,
     /// How many bytes were sent.
