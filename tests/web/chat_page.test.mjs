@@ -30,23 +30,15 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
 
   /**
    * @param {Record<string, string>} parameters of the address
-   * @param {{ context?: import("./support/browser.mjs").TestContext, loadedBefore?: string }} [options] `loadedBefore` is
-   *   the address of a model that the page shall take for one that it loaded before
+   * @param {{ context?: import("./support/browser.mjs").TestContext }} [options]
    */
-  async function openPage(parameters, { context = browser.context, loadedBefore } = {}) {
+  async function openPage(parameters, { context = browser.context } = {}) {
     const page = await context.newPage();
     page.setDefaultTimeout(TIMEOUT_MS / 2);
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
-    if (loadedBefore !== undefined) {
-      await page.goto(`${server.url}blank.html`);
-      await page.evaluate(
-        (address) => localStorage.setItem("qwisp.loaded-before", JSON.stringify([address])),
-        loadedBefore,
-      );
-    }
     await page.goto(`${server.url}?${new URLSearchParams({ backend: "webgpu", temperature: "0", ...parameters })}`);
     return page;
   }
@@ -71,6 +63,7 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
   async function openFile(page) {
     await page.getByRole("button", { name: /^(Download|Start$)/ }).waitFor();
     await page.getByLabel("Use a GGUF file from this device").setInputFiles(modelPath);
+    await page.getByRole("button", { name: "Open once" }).click();
   }
 
   it("asks before it downloads, then answers", { timeout: TIMEOUT_MS }, async () => {
@@ -92,7 +85,7 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
 
   it("stops an answer, and takes the next question", { timeout: TIMEOUT_MS }, async () => {
     const parameters = { model: server.modelUrl, autoload: "1", "max-tokens": "200" };
-    const page = await openPage(parameters, { loadedBefore: server.modelUrl });
+    const page = await openPage(parameters);
     const message = page.getByRole("textbox", { name: "Message" });
     await message.fill("Hello there");
     await message.press("Enter");
@@ -118,7 +111,7 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
 
   it("does not take an address's word for a person's consent", { timeout: TIMEOUT_MS }, async () => {
     const url = await server.addFile("other.gguf", readFileSync(modelPath));
-    const page = await openPage({ model: url, autoload: "1" }, { loadedBefore: server.modelUrl });
+    const page = await openPage({ model: url, autoload: "1" });
     await page.getByRole("button", { name: /^Download .*B$/ }).waitFor();
     assert.ok(!server.downloads().includes(new URL(url).pathname));
     await page.close();
@@ -171,7 +164,6 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
     await page.goto(`${server.url}?${new URLSearchParams({ model: url, backend: "webgpu", "max-tokens": "8" })}`);
     await page.getByRole("button", { name: /^Download/ }).click();
     await page.getByRole("status").getByText("Not kept on this device").waitFor();
-    assert.equal(await page.evaluate((url) => localStorage["qwisp.loaded-before"].includes(url), url), false);
     await askAndWait(page);
     await page.close();
     undo();

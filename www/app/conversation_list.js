@@ -29,6 +29,7 @@ export class ConversationList {
   #count = PAGE;
   /** @type {string | null} */
   #selected = null;
+  #isRenaming = false;
   /** What gets the focus once it is shown: an id, or the place in the list. @type {string | number | null} */
   #focusNext = null;
 
@@ -87,6 +88,7 @@ export class ConversationList {
   }
 
   #render() {
+    if (this.#isRenaming) return; // it is shown anew when that is over
     const focused = document.activeElement;
     const focusedId = focused && this.#box.contains(focused) ? /** @type {HTMLElement} */ (focused).dataset.id : null;
     const shown = this.#summaries.slice(0, this.#count);
@@ -148,11 +150,14 @@ export class ConversationList {
     const form = element("form", {}, field);
     const children = [...item.children];
     let isOver = false;
+    this.#isRenaming = true;
     const end = (/** @type {boolean} */ isToKeep) => {
       if (isOver) return;
       isOver = true;
+      this.#isRenaming = false;
       const title = field.value.trim();
       item.replaceChildren(...children);
+      this.#render();
       this.focus(summary.id);
       if (isToKeep && title && title !== summary.title) this.#handlers.onRename(summary, title);
     };

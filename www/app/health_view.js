@@ -19,7 +19,7 @@ export class HealthView {
   #dialog = byId("health", HTMLDialogElement);
   #line = byId("health-line", HTMLElement);
   #advice = byId("health-advice", HTMLElement);
-  #meter = byId("context-meter", HTMLMeterElement);
+  #meter = byId("context-meter", HTMLElement);
   #amount = byId("context-amount", HTMLElement);
   #facts = byId("health-facts", HTMLElement);
   /** @type {EngineInfo | null} */
@@ -122,7 +122,9 @@ export class HealthView {
     this.#line.textContent = levelName;
     this.#line.dataset.level = level;
     this.#advice.replaceChildren(...advice.map(({ key, values = {} }) => element("li", {}, translate(key, values))));
-    this.#meter.value = contextTokens / contextLength;
+    this.#meter.ariaValueNow = String(percent);
+    this.#meter.dataset.level = percent > 90 ? "full" : percent > 75 ? "high" : "low";
+    /** @type {HTMLElement} */ (this.#meter.firstElementChild).style.width = `${percent}%`;
     this.#amount.textContent = translate("health.contextAmount", { used: contextTokens, total: contextLength });
     this.#facts.replaceChildren(...this.#factRows(info, rate, backend));
   }

@@ -8,6 +8,7 @@
  * - `kv-cache`: how keys and values are kept: `f16` (default) or `q8`
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
  * - `system`: system prompt of every chat
+ * - `lang`: language of the page, which `i18n.js` reads
  * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
  * - `thinking`, `thinking-budget`: whether a model that can think does, 1 or 0, and for how many tokens
  *

@@ -1,6 +1,5 @@
 /** The benchmark page: choose a model, load it, measure, show. It starts as the chat page does. */
 import { FailureView } from "../app/failure_view.js";
-import { rememberLoaded } from "../app/loaded_before.js";
 import { LoadingView } from "../app/loading_view.js";
 import { listModelChoices } from "../app/model_choices.js";
 import { useLanguage } from "../app/i18n.js";
@@ -69,7 +68,6 @@ async function runPage() {
       signal: stop.signal,
     });
     const loadMs = performance.now() - started;
-    if (choice.address !== null) rememberLoaded(choice.address, engine.info.stored);
     return { engine, loadMs, isDownload };
   }
 

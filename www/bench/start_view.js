@@ -1,6 +1,6 @@
 import { byId, element } from "../app/dom.js";
 import { formatBytes } from "../app/format.js";
-import { wasLoadedBefore } from "../app/loaded_before.js";
+import { storedModels } from "../qwisp.js";
 import { askForSize, choiceOfFile } from "../app/model_choices.js";
 
 /** @typedef {import("../app/model_choices.js").ModelChoice} ModelChoice */
@@ -13,6 +13,8 @@ export class StartView {
   #note = byId("start-note", HTMLElement);
   /** @type {ModelChoice[]} */
   #choices = [];
+  /** Addresses of what is on this device. @type {Set<string>} */
+  #stored = new Set();
 
   /** @param {(choice: ModelChoice) => void} onStart */
   constructor(onStart) {
@@ -36,6 +38,7 @@ export class StartView {
     this.#describeSelected();
     this.#section.hidden = false;
     for (const choice of choices) this.#completeSize(choice);
+    void this.#lookWhatIsStored();
   }
 
   focus() {
@@ -44,6 +47,12 @@ export class StartView {
 
   hide() {
     this.#section.hidden = true;
+  }
+
+  async #lookWhatIsStored() {
+    const stored = await storedModels.list();
+    this.#stored = new Set(stored.filter(({ isComplete }) => isComplete).map(({ address }) => address));
+    this.#describeSelected();
   }
 
   /** @param {ModelChoice} choice */
@@ -64,9 +73,9 @@ export class StartView {
     const { address, bytes } = this.#selected();
     const size = bytes === null ? null : formatBytes(bytes);
     const source = address === null ? "" : new URL(address).host;
-    if (address !== null && wasLoadedBefore(address)) {
+    if (address !== null && this.#stored.has(address)) {
       this.#button.textContent = "Start";
-      this.#note.textContent = `Loaded on this device before. If the browser has cleared its copy, ${size ?? "the file"} will be downloaded from ${source} again.`;
+      this.#note.textContent = "It is on this device: no network is needed.";
     } else {
       this.#button.textContent = size ? `Download ${size}` : "Download";
       this.#note.textContent = `${size ?? "A file of unknown size"}, once, from ${source}. After that, the model starts from this device.`;

@@ -29,8 +29,8 @@ const NO_WEBGPU_FLAGS = ["--disable-features=WebGPU", "--disable-gpu"];
 /**
  * Starts a browser with an empty profile on disk: unlike a private window it stores files as for any visitor.
  * @param {{ webgpu?: boolean, serviceWorkers?: boolean, profile?: string, flags?: string[] }} [options] `webgpu: false` is a
- *   browser without an adapter; `profile` is a folder that the caller deletes. Without `serviceWorkers`, whatever the server
- *   gives is what the page gets: tests change files under the page.
+ *   browser without an adapter; `profile` is a folder that the caller deletes. Without `serviceWorkers`, whatever the
+ *   server gives is what the page gets: tests change files under the page.
  * @returns {Promise<Chromium>}
  */
 export async function launchChromium({

@@ -15,7 +15,9 @@ import { typeset } from "./typeset.js";
 /**
  * A block that still grows. `parts` are the sources of those of its items or rows that aren't finished.
  *
- * @typedef {{ type: string, raw: string, node: HTMLElement, parts: string[] }} OpenBlock
+ * `head` is what changes only if it all does.
+ *
+ * @typedef {{ type: string, raw: string, node: HTMLElement, head: string, parts: string[] }} OpenBlock
  */
 
 /** From so many items or rows on, those that are finished are left alone for good. */
@@ -159,10 +161,11 @@ function shownType(token) {
  * @returns {OpenBlock}
  */
 function createBlock(type, token) {
-  if (type === "code") return { type, raw: token.raw, node: codeBlock(token.text, languageOf(token)), parts: [] };
-  if (type === "plain") return { type, raw: token.raw, node: plainBlock(token.raw), parts: [] };
+  if (type === "code")
+    return { type, raw: token.raw, node: codeBlock(token.text, languageOf(token)), head: "", parts: [] };
+  if (type === "plain") return { type, raw: token.raw, node: plainBlock(token.raw), head: "", parts: [] };
   const node = toNode(token);
-  return { type, raw: token.raw, node, parts: partSources(token) };
+  return { type, raw: token.raw, node, head: headOf(token), parts: partSources(token) };
 }
 
 /**
@@ -183,7 +186,7 @@ function growBlock(block, token) {
     growCodeBlock(node, token.text);
     return true;
   }
-  if (type !== "ol" && type !== "ul" && type !== "table") return false;
+  if ((type !== "ol" && type !== "ul" && type !== "table") || block.head !== headOf(token)) return false;
   const sources = partSources(token);
   const same = sources.findIndex((source, index) => source !== block.parts[index]);
   const from = same < 0 ? sources.length : same;
@@ -191,6 +194,12 @@ function growBlock(block, token) {
   if (from < sources.length) holderOf(node).append(...partsOf(toNode(partOf(token, from))));
   block.parts = sources;
   return true;
+}
+
+/** @param {Token} token */
+function headOf(token) {
+  if (token.type !== "table") return "";
+  return JSON.stringify([token.align, token.header.map((/** @type {{ text: string }} */ { text }) => text)]);
 }
 
 /** @param {Token} token @returns {string[]} */

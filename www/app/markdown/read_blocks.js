@@ -9,11 +9,11 @@ import { lexBlocks } from "./to_html.js";
  * @typedef {import("./to_html.js").Links} Links
  */
 
-/** Marks whose pairs the parser looks for; the time for that grows with their square. */
-const PAIRED_MARK = /[*_~$]/g;
+/** Marks from which the parser looks far and wide; the time for that grows with their square. */
+const PAIRED_MARK = /[*_~$@]/g;
 const MAX_PAIRED_MARKS = 1200;
 /** So many levels of quotes or lists are no text. */
-const TOO_DEEP = /^(?: {0,3}>){30}|^[ \t]{60,}(?:[-*+]|\d+[.)]) /m;
+const TOO_DEEP = /^(?:[ \t]*(?:>|[-*+][ \t]|\d+[.)][ \t])){30}|^[ \t]{60,}(?:[-*+]|\d+[.)]) /m;
 const FENCE = /^ {0,3}(?:```|~~~)/;
 
 /**

@@ -1,0 +1,200 @@
+/** What people do with answers: read them as they come, stop them, have them again, ask differently, copy them. */
+
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { launchChromium } from "./support/browser.mjs";
+import { ask, dictate, openChat, startModel, waitForAnswer } from "./support/chat_page.mjs";
+import { startTestServer } from "./support/test_server.mjs";
+import { makeTinyModel } from "./support/tiny_model.mjs";
+
+describe("the chat", { timeout: 300_000 }, () => {
+  /** @type {Awaited<ReturnType<typeof launchChromium>>} */
+  let browser;
+  /** @type {import("./support/test_server.mjs").TestServer} */
+  let server;
+  /** @type {import("playwright-core").Page} */
+  let page;
+  /** @type {string[]} */
+  const complaints = [];
+
+  before(async () => {
+    server = await startTestServer({ modelPath: makeTinyModel() });
+    browser = await launchChromium({ webgpu: false });
+    page = await openChat(browser.context, server, { complaints });
+  });
+
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+
+  const newChat = () => page.getByRole("button", { name: "New chat" }).click();
+  const answers = () => page.locator(".answer .message-text").allTextContents();
+  const questions = () => page.locator(".question .message-text").allInnerTexts();
+  /** @param {string} message selector */
+  const version = (message) => page.locator(`${message} .version`).last().textContent();
+
+  it("keeps an answer that is asked for again, and switches between the two", async () => {
+    await newChat();
+    await dictate(page, "The first answer.", "The second answer.");
+    await ask(page, "Say something");
+    await page.getByRole("button", { name: "Answer again" }).click();
+    await page.locator(".answer").getByText("The second answer.").waitFor();
+    await waitForAnswer(page);
+    assert.deepEqual(await answers(), ["The second answer."]);
+    assert.equal(await version(".answer"), "2/2");
+    await page.locator(".answer").getByRole("button", { name: "Previous version" }).click();
+    assert.deepEqual(await answers(), ["The first answer."]);
+    assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Next version", "the focus stays");
+    await page.keyboard.press("Enter");
+    assert.deepEqual(await answers(), ["The second answer."]);
+  });
+
+  it("keeps a question that was asked differently, with all that followed it", async () => {
+    await newChat();
+    await dictate(page, "Answer one.", "Answer two.", "Another one.");
+    await ask(page, "Question one");
+    await ask(page, "Question two");
+    await page.locator(".question").first().hover();
+    await page.getByRole("button", { name: "Edit message" }).first().click();
+    const field = page.getByRole("textbox", { name: "Edit message" });
+    assert.equal(await field.inputValue(), "Question one");
+    await page.keyboard.press("Escape");
+    assert.equal(await page.evaluate(() => document.activeElement?.ariaLabel), "Edit message");
+    await page.keyboard.press("Enter");
+    await field.fill("Question three");
+    await page.keyboard.press("Enter");
+    await page.locator(".answer").getByText("Another one.").waitFor();
+    await waitForAnswer(page);
+    assert.deepEqual(await questions(), ["Question three"]);
+    const asked = await page.evaluate(() => /** @type {any} */ (globalThis).asked.at(-1));
+    assert.deepEqual(asked, [{ role: "user", content: "Question three" }]);
+    await page.locator(".question").getByRole("button", { name: "Previous version" }).click();
+    assert.deepEqual(await questions(), ["Question one", "Question two"]);
+    assert.deepEqual(await answers(), ["Answer one.", "Answer two."]);
+  });
+
+  it("has all versions again after a reload, and shows the one that was shown", async () => {
+    await newChat();
+    await dictate(page, "Old.", "New.");
+    await ask(page, "Versions");
+    await page.getByRole("button", { name: "Answer again" }).click();
+    await page.locator(".answer").getByText("New.").waitFor();
+    await waitForAnswer(page);
+    await page.locator(".answer").getByRole("button", { name: "Previous version" }).click();
+    await page.waitForTimeout(300); // until it is stored
+    await page.reload();
+    await startModel(page);
+    await page.locator(".answer").getByText("Old.").waitFor();
+    assert.equal(await version(".answer"), "1/2");
+    await page.getByText("Versions", { exact: true }).last().waitFor();
+  });
+
+  it("folds the thoughts away, with the time that they took", async () => {
+    await newChat();
+    await dictate(page, [
+      { thinking: "First **this**" },
+      { thinking: ", then that.", waitMs: 1200 },
+      { text: "So it is.", waitMs: 300 },
+    ]);
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Think");
+    await page.keyboard.press("Enter");
+    await page.locator("summary").getByText("Thinking…").click();
+    await page.locator(".thinking-text strong").getByText("this").waitFor();
+    await waitForAnswer(page);
+    assert.match(await page.locator("summary").innerText(), /^Thought for [12] s$/);
+    assert.equal(await page.locator(".thinking-text").innerText(), "First this, then that.");
+    assert.deepEqual(await answers(), ["So it is."]);
+    await page.reload();
+    await startModel(page);
+    assert.match(await page.locator("summary").innerText(), /^Thought for [12] s$/);
+    assert.equal(await page.locator("details").getAttribute("open"), null);
+  });
+
+  it("stops an answer, and keeps what was written", async () => {
+    await newChat();
+    await dictate(page, [{ text: "Once upon " }, { text: "a time", waitMs: 60_000 }]);
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("A story");
+    await page.keyboard.press("Enter");
+    await page.locator(".answer").getByText("Once upon").waitFor();
+    await page.keyboard.press("Escape");
+    await page.locator("#status").getByText("Stopped").waitFor();
+    assert.deepEqual(await answers(), ["Once upon "]);
+    assert.match(await page.locator(".answer-facts").innerText(), /^Stopped/);
+  });
+
+  it("keeps what was written when the page is closed in the middle of it", async () => {
+    await newChat();
+    await dictate(page, [
+      { text: "A beginning " },
+      { text: "that ", waitMs: 3500 },
+      { text: "never ends", waitMs: 60_000 },
+    ]);
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("An epic");
+    await page.keyboard.press("Enter");
+    await page.locator(".answer").getByText("A beginning that").waitFor();
+    await page.locator("button.conversation").getByText("An epic").waitFor();
+    await page.reload();
+    await startModel(page);
+    assert.deepEqual(await answers(), ["A beginning that "]);
+  });
+
+  it("copies a message as it was written", async () => {
+    await newChat();
+    await dictate(page, "**Bold** and `code`.");
+    await ask(page, "# Not a heading");
+    assert.equal(await page.locator(".question h3").count(), 0, "questions are plain text");
+    await page.locator(".answer").getByRole("button", { name: "Copy message" }).click();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "**Bold** and `code`.");
+  });
+
+  it("follows the newest line, unless its reader has scrolled up", async () => {
+    await newChat();
+    const lines = Array.from({ length: 120 }, (_, index) => ({ text: `Line ${index}.\n\n`, waitMs: 15 }));
+    await dictate(page, lines);
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Long");
+    await page.keyboard.press("Enter");
+    await page.getByText("Line 40.").waitFor();
+    const distance = () => page.locator("#log").evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
+    await page.waitForTimeout(100);
+    assert.ok((await distance()) < 60, "it follows");
+    await page.locator("#log").evaluate((log) => (log.scrollTop = 0));
+    await page.getByRole("button", { name: "↓ Newest" }).waitFor();
+    await waitForAnswer(page);
+    assert.ok((await page.locator("#log").evaluate((log) => log.scrollTop)) < 60, "it stays where its reader is");
+    await page.getByRole("button", { name: "↓ Newest" }).click();
+    await page.waitForTimeout(100);
+    assert.ok((await distance()) < 2);
+  });
+
+  it("tells screen readers of an answer once, when it is whole", async () => {
+    await newChat();
+    await page.evaluate(() => {
+      const said = /** @type {string[]} */ ([]);
+      Object.assign(globalThis, { said });
+      const announcer = /** @type {Element} */ (document.getElementById("announcer"));
+      new MutationObserver(() => said.push(announcer.textContent ?? "")).observe(announcer, { childList: true });
+    });
+    await dictate(
+      page,
+      Array.from({ length: 20 }, (_, index) => ({ text: `word${index} `, waitMs: 5 })),
+    );
+    await ask(page, "Speak");
+    const said = await page.evaluate(() => /** @type {any} */ (globalThis).said);
+    assert.equal(said.length, 1);
+    assert.match(said[0], /^word0 .* word19/);
+    assert.equal(await page.locator("#log").getAttribute("aria-live"), "off");
+  });
+
+  it("gives right-to-left text its direction", async () => {
+    await newChat();
+    await dictate(page, "مرحبا، هذا نص.\n\nAnd this is English.");
+    await ask(page, "كيف حالك؟");
+    const directions = await page
+      .locator(".question .message-text, .answer .message-text > *")
+      .evaluateAll((elements) => elements.map((element) => getComputedStyle(element).direction));
+    assert.deepEqual(directions, ["rtl", "rtl", "ltr"]);
+  });
+
+  it("complained of nothing", () => assert.deepEqual(complaints, []));
+});

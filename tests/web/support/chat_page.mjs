@@ -1,0 +1,126 @@
+/** The chat page with a model loaded, whose answers a test may dictate: a tiny model of random weights has little to say. */
+
+import { randomUUID } from "node:crypto";
+
+/**
+ * @typedef {{ text?: string, thinking?: string, waitMs?: number }} DictatedPiece
+ * @typedef {import("playwright-core").Page} Page
+ */
+
+/** Runs in the page, before its chat: an engine says what the test has put into `dictated`, one list for each answer. */
+const DICTATION = `
+import { Engine as DictatedEngine } from "../qwisp.js";
+const askTheModel = DictatedEngine.prototype.chat;
+globalThis.dictated = JSON.parse(sessionStorage.getItem("dictated") ?? "[]");
+globalThis.asked = [];
+DictatedEngine.prototype.chat = function (messages, options) {
+  globalThis.asked.push(messages);
+  const pieces = globalThis.dictated.shift();
+  if (!pieces) return askTheModel.call(this, messages, options);
+  let text = "", thinking = "", finishReason = "stop";
+  let end;
+  const result = new Promise((resolve) => (end = resolve));
+  const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  async function* read() {
+    for (const piece of pieces) {
+      if (piece.waitMs) await Promise.race([pause(piece.waitMs), new Promise((resolve) => options.signal.addEventListener("abort", resolve))]);
+      if (options.signal.aborted) { finishReason = "abort"; break; }
+      text += piece.text ?? "";
+      thinking += piece.thinking ?? "";
+      yield { text: piece.text ?? "", thinking: piece.thinking ?? "" };
+    }
+    const usage = { promptTokens: 20, cachedTokens: 4, completionTokens: 30, thinkingTokens: 0, droppedMessages: 0 };
+    const timings = { prefillMs: 100, decodeMs: 1000, prefillTokensPerSecond: 160, decodeTokensPerSecond: 30 };
+    end({ text, thinking, finishReason, usage, timings });
+  }
+  return { [Symbol.asyncIterator]: read, result };
+};
+`;
+
+/**
+ * Opens the page and loads the tiny model on the processor.
+ * @param {import("playwright-core").BrowserContext} context
+ * @param {import("./test_server.mjs").TestServer} server
+ * @param {{ parameters?: Record<string, string>, complaints?: string[], beforeLoad?: (page: Page) => Promise<unknown> }} [options]
+ *   `complaints` collects what went wrong in the page without the page saying so
+ * @returns {Promise<Page>}
+ */
+export async function openChat(context, server, { parameters = {}, complaints = [], beforeLoad } = {}) {
+  server.prepend("/app/chat_view.js", DICTATION);
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(message.text());
+  });
+  await beforeLoad?.(page);
+  const options = { model: server.modelUrl, backend: "cpu", temperature: "0", "max-tokens": "12", lang: "en" };
+  await page.goto(`${server.url}?${new URLSearchParams({ ...options, ...parameters })}`);
+  await startModel(page);
+  return page;
+}
+
+/** @param {Page} page */
+export async function startModel(page) {
+  await page.getByRole("button", { name: /^(Download|Start)/ }).click();
+  await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
+}
+
+/**
+ * What the next answers are, instead of the model's.
+ * @param {Page} page
+ * @param {...(string | DictatedPiece[])} answers
+ */
+export async function dictate(page, ...answers) {
+  const pieces = answers.map((answer) => (typeof answer === "string" ? [{ text: answer }] : answer));
+  await page.evaluate((added) => /** @type {any} */ (globalThis).dictated.push(...added), pieces);
+}
+
+/**
+ * Asks, and waits until the answer is whole.
+ * @param {Page} page
+ * @param {string} question
+ */
+export async function ask(page, question) {
+  await page.getByRole("textbox", { name: "Message", exact: true }).fill(question);
+  await page.keyboard.press("Enter");
+  await page.locator(".question").getByText(question, { exact: true }).last().waitFor();
+  await waitForAnswer(page);
+}
+
+/** @param {Page} page */
+export async function waitForAnswer(page) {
+  await page.locator("#status").getByText("Done").waitFor();
+}
+
+/**
+ * The file of exported conversations with these titles and texts, question and answer in turn.
+ * @param {{ title: string, texts: string[], updatedAt?: number }[]} conversations
+ */
+export function exportedFile(conversations) {
+  const written = conversations.map(({ title, texts, updatedAt = Date.now() }) => {
+    const ids = texts.map(() => randomUUID());
+    const messages = texts.map((text, index) => ({
+      id: ids[index],
+      parentId: index ? ids[index - 1] : null,
+      role: index % 2 ? "assistant" : "user",
+      text,
+      createdAt: updatedAt - texts.length + index,
+    }));
+    return { id: randomUUID(), title, createdAt: updatedAt, updatedAt, leafId: ids.at(-1), messages };
+  });
+  const text = JSON.stringify({ format: "qwisp-conversations", version: 1, conversations: written });
+  return { name: "conversations.json", mimeType: "application/json", buffer: Buffer.from(text) };
+}
+
+/**
+ * @param {Page} page
+ * @param {{ name: string, mimeType: string, buffer: Buffer }} file
+ */
+export async function importFile(page, file) {
+  await page.locator("#conversation-files").setInputFiles(file);
+  await page
+    .locator("#conversations-message")
+    .getByText(/imported/)
+    .waitFor();
+}
