@@ -68,6 +68,15 @@ pub async fn test_device(device: &Device) -> Result<()> {
     test_platform(device, tolerance).await
 }
 
+/// The self-test of a device before a model is loaded onto it: [`test_device`] of a GPU. A software adapter is taken as it is.
+/// Nobody gets one who didn't ask for it, and compiling the test's kernels takes it as long as half of a load.
+///
+/// # Errors
+/// Those of [`test_device`].
+pub async fn test_gpu(device: &Device) -> Result<()> {
+    if device.is_software { Ok(()) } else { test_device(device).await }
+}
+
 /// A device that fails at this is none to compute on, whatever it reports.
 fn as_no_webgpu(error: Error, tier: &str) -> Error {
     Error::new(ErrorKind::NoWebgpu, "the GPU failed its self-test").at(format!("tier {tier}")).got(error)

@@ -6,5 +6,5 @@ mod choose_device;
 mod self_test;
 mod test_model;
 
-pub use choose_device::{Check, choose_device, test_device};
+pub use choose_device::{Check, choose_device, test_device, test_gpu};
 pub use self_test::test_platform;

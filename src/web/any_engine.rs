@@ -5,7 +5,7 @@ use crate::backend::gpu::GpuBackend;
 use crate::backend::gpu::device::Device;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::probe::{Check, choose_device, test_device};
+use crate::probe::{Check, choose_device};
 
 /// An engine on whatever computes.
 pub(super) enum AnyEngine {
@@ -36,20 +36,25 @@ pub(super) enum Choice {
 
 impl Choice {
     /// What the options `backend` and `tier` ask for. `"auto"` is WebGPU where it is there on a GPU that computes rightly, and the
-    /// processor elsewhere: a software adapter is the processor, too, but by a detour. A tier is one of WebGPU's. Self-tests
-    /// of a GPU add to `checks`.
+    /// processor elsewhere: a software adapter is the processor, too, but by a detour. A tier is one of WebGPU's. `test` is the
+    /// self-test, which adds to `checks`.
     ///
     /// # Errors
     /// `no-webgpu` when WebGPU was asked for and there is none or it computes wrongly, `invalid-argument` for another name, and
     /// for a tier that there isn't.
-    pub(super) async fn by(backend: &str, tier: &str, checks: &mut Vec<Check>) -> Result<Self> {
+    pub(super) async fn by(
+        backend: &str,
+        tier: &str,
+        test: impl AsyncFn(&Device) -> Result<()>,
+        checks: &mut Vec<Check>,
+    ) -> Result<Self> {
         let tier = Some(tier).filter(|tier| *tier != "auto");
         match (backend, tier) {
             ("webgpu", tier) | ("auto", tier @ Some(_)) => {
                 let device = Device::open(tier).await?;
-                Ok(Self::Webgpu(choose_device(device, tier, test_device, checks).await?))
+                Ok(Self::Webgpu(choose_device(device, tier, test, checks).await?))
             }
-            ("auto", None) => match Self::gpu(checks).await {
+            ("auto", None) => match Self::gpu(test, checks).await {
                 Ok(Some(device)) => Ok(Self::Webgpu(device)),
                 Ok(None) => Ok(Self::Cpu),
                 // None, one that fails before it has done anything, or one that computes wrongly.
@@ -69,12 +74,12 @@ impl Choice {
     }
 
     /// The adapter if it is a GPU, tested.
-    async fn gpu(checks: &mut Vec<Check>) -> Result<Option<Device>> {
+    async fn gpu(test: impl AsyncFn(&Device) -> Result<()>, checks: &mut Vec<Check>) -> Result<Option<Device>> {
         let device = Device::open(None).await?;
         if device.is_software {
             device.device.destroy();
             return Ok(None);
         }
-        choose_device(device, None, test_device, checks).await.map(Some)
+        choose_device(device, None, test, checks).await.map(Some)
     }
 }

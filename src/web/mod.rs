@@ -25,6 +25,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{HttpClient, HttpSource};
 use crate::generate::Sampling;
 use crate::load::{LoadOptions, Loaded, NotKept, Notice, Progress, load};
+use crate::probe::test_gpu;
 use crate::store::{IndexedDb, ModelStore};
 use crate::text::{Message, Piece};
 
@@ -271,7 +272,7 @@ impl WasmEngine {
         let options: Options = from_js("options", options)?;
         let store = store.map(IndexedDb::new);
         let source = HttpSource::new(client, options.urls.clone());
-        match Choice::by(&options.backend, &options.tier, &mut Vec::new()).await? {
+        match Choice::by(&options.backend, &options.tier, test_gpu, &mut Vec::new()).await? {
             Choice::Webgpu(device) => {
                 let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
                 let outcome = load_on(&device, &options, store.as_ref(), &source, on_progress, signal).await?;

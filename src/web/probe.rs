@@ -11,7 +11,7 @@ use super::any_engine::Choice;
 use super::convert::{from_js, to_js, to_js_error};
 use crate::backend::{ReadingRates, cpu, gpu};
 use crate::error::Result;
-use crate::probe::Check;
+use crate::probe::{Check, test_device};
 
 #[derive(Deserialize)]
 struct Options {
@@ -44,7 +44,7 @@ async fn probe_inner(options: JsValue) -> Result<JsValue> {
     let options: Options = from_js("options", options)?;
     let mut checks = Vec::new();
     let (backend, adapter, tier, is_software, rates) =
-        match Choice::by(&options.backend, &options.tier, &mut checks).await? {
+        match Choice::by(&options.backend, &options.tier, test_device, &mut checks).await? {
             Choice::Webgpu(device) => {
                 let rates = gpu::reading_rates::measure_reading_rates(&device).await?;
                 let tier = device.tier.name();

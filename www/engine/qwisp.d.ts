@@ -71,7 +71,7 @@ export interface LoadOptions {
    * fails the self-test. Default: `auto`.
    *
    * The self-test comes before the download: a tiny model reads a prompt and writes an answer on the GPU, and what comes of it
-   * is compared with the same on the processor.
+   * is compared with the same on the processor. A software adapter that was asked for is taken without it.
    */
   backend?: Backend;
   /**
