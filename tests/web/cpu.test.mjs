@@ -119,7 +119,7 @@ describe("the processor as backend", { timeout: 4 * TIMEOUT_MS }, () => {
     await chat.getByRole("textbox", { name: "Message" }).fill("Hello there");
     await chat.getByRole("button", { name: "Send" }).click();
     await chat.getByRole("status").getByText("Done").waitFor();
-    assert.match(await chat.locator("#engine-speed").innerText(), /^CPU/);
+    assert.match(await chat.locator("#engine-speed").innerText(), /^Processor/);
     await chat.close();
   });
 });
