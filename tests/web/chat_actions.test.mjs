@@ -90,6 +90,49 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.getByText("Versions", { exact: true }).last().waitFor();
   });
 
+  it("goes on after a question that failed, and has it all again after a reload", async () => {
+    await newChat();
+    await dictate(page, "One.", [{ fail: "context-full" }], "Three.");
+    await ask(page, "First");
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Second");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    await ask(page, "Third");
+    assert.deepEqual(await questions(), ["First", "Third"]);
+    assert.deepEqual(await answers(), ["One.", "Three."]);
+    await page.waitForTimeout(300); // until it is stored
+    await page.reload();
+    await startModel(page);
+    await page.locator(".answer").getByText("Three.").waitFor();
+    assert.deepEqual(await questions(), ["First", "Third"]);
+  });
+
+  it("keeps what was answered when it can't be stored, and stores it later", async () => {
+    await newChat();
+    await page.evaluate(() => {
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function () {
+        throw new DOMException("no room", "QuotaExceededError");
+      };
+      Object.assign(globalThis, { repair: () => (IDBObjectStore.prototype.put = put) });
+    });
+    await dictate(page, "Not stored.", "Stored.");
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Is there room?");
+    await page.keyboard.press("Enter");
+    await page
+      .locator("#status")
+      .getByText(/no room/)
+      .waitFor();
+    assert.deepEqual(await answers(), ["Not stored."]);
+    await page.evaluate(() => /** @type {any} */ (globalThis).repair());
+    await ask(page, "And now?");
+    await page.waitForTimeout(300); // until it is stored
+    await page.reload();
+    await startModel(page);
+    await page.locator(".answer").getByText("Not stored.").waitFor();
+    assert.deepEqual(await answers(), ["Not stored.", "Stored."]);
+  });
+
   it("folds the thoughts away, with the time that they took", async () => {
     await newChat();
     await dictate(page, [

@@ -34,7 +34,11 @@ export class ChatView {
   #composer = new Composer({ onSend: (text) => this.#ask(text), onStop: () => this.#stop?.abort() });
   #list = new ConversationsView({
     onOpen: (id) => this.#open(id),
-    onGone: (id) => id === this.#conversation.id && this.#startOver(),
+    onGone: (id) => {
+      if (id !== this.#conversation.id) return;
+      this.#conversation.markGone();
+      this.#startOver();
+    },
     onRenamed: (id, title) => id === this.#conversation.id && (this.#conversation.title = title),
   });
   #onRestart;
@@ -220,9 +224,10 @@ export class ChatView {
 
     const takeBack = async () => {
       view.remove();
-      await conversation.discard(added).catch(reportUnsaved);
-      if (before !== null && tree.get(before)) tree.cut(before);
+      const stored = conversation.discard(added, before);
+      // At once: the next question follows what is shown now.
       if (conversation === this.#conversation) this.#log.show(tree);
+      await stored.catch(reportUnsaved);
     };
     const showIt = (/** @type {string} */ text) => conversation === this.#conversation && this.note(text);
     try {
@@ -303,14 +308,14 @@ export class ChatView {
     const isNew = !conversation.isStored;
     try {
       await conversation.save(messages);
+      if (messages.length) await this.#list.refresh();
     } catch (error) {
       reportUnsaved(error);
       this.note(
         translate("conversations.saveFailed", { reason: error instanceof Error ? error.message : String(error) }),
       );
     }
-    if (messages.length) await this.#list.refresh();
-    if (!isNew || conversation !== this.#conversation) return;
+    if (!isNew || !conversation.isStored || conversation !== this.#conversation) return;
     writeStored(STORED_AS, conversation.id);
     this.#list.select(conversation.id);
   }
