@@ -115,6 +115,18 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  it("measures the device by itself where there is WebGPU", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage({ backend: "auto" }, (fresh) =>
+      fresh.addInitScript(() => Object.defineProperty(navigator, "gpu", { value: {} })),
+    );
+    await page.locator(".model-choice input:checked").focus();
+    await page.getByText(/^The processor, [\d.,]+ GB\/s/).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.matches("input:checked")), true, "the focus stays");
+    await page.evaluate(() => localStorage.clear());
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
   it("pauses a download, keeps what came, goes on, and deletes", { timeout: 2 * TIMEOUT_MS }, async () => {
     /** @type {import("./support/imperfect_server.mjs").Flaws} */
     const flaws = { bytesPerSecond: 2e6 };

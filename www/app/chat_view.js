@@ -165,11 +165,13 @@ export class ChatView {
   /**
    * @param {StoredMessage} question
    * @param {string} text
+   * @returns {boolean} whether it is asked
    */
-  async #edit(question, text) {
-    if (this.#stop) return;
+  #edit(question, text) {
+    if (this.#stop) return false;
     this.#takeBackFailed();
-    await this.#answer(text, question.parentId);
+    void this.#answer(text, question.parentId);
+    return true;
   }
 
   /** @param {StoredMessage} answer */
@@ -217,6 +219,8 @@ export class ChatView {
     const question = isNew ? conversation.add("user", parentId, asked) : asked;
     if (!isNew) tree.cut(question.id);
     this.#log.show(tree);
+    // The button that was pressed may be gone.
+    if (document.activeElement === document.body) this.#composer.focus();
     const answer = conversation.add("assistant", question.id, "");
     answer.model = engine.info.model.name;
     const view = this.#log.growAnswer(answer, tree);

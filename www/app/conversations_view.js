@@ -1,7 +1,7 @@
 import { ConversationList } from "./conversation_list.js";
 import { ConversationTransfer } from "./conversation_transfer.js";
 import { searchConversations } from "./conversations/search.js";
-import { byId, element } from "./dom.js";
+import { byId, element, isComposing } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { onLanguageChange, translate } from "./i18n.js";
 
@@ -64,7 +64,7 @@ export class ConversationsView {
       this.#searchTimer = window.setTimeout(() => this.#showFound({ isToSay: true }), SEARCH_DELAY_MS);
     });
     this.#search.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.#search.value) return;
+      if (event.key !== "Escape" || isComposing(event) || !this.#search.value) return;
       event.preventDefault();
       this.#search.value = "";
       void this.#showFound();
