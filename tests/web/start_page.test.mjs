@@ -185,18 +185,20 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
   it("keeps a file that was dropped", { timeout: TIMEOUT_MS }, async () => {
     const page = await openPage();
     const bytes = readFileSync(tinyPath).toString("base64");
-    const drop = (/** @type {string} */ type) =>
+    const drop = (/** @type {string} */ type, name = "mine.gguf") =>
       page.evaluate(
-        ({ type, bytes }) => {
-          const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "mine.gguf", {
+        ({ type, bytes, name }) => {
+          const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, {
             lastModified: 1,
           });
           const dataTransfer = new DataTransfer();
           dataTransfer.items.add(file);
           document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
         },
-        { type, bytes },
+        { type, bytes, name },
       );
+    await drop("drop", "notes.txt");
+    await page.getByText("That is not a GGUF file.").waitFor();
     await drop("dragover");
     await page.getByText("Drop the GGUF file to open it").waitFor();
     await drop("drop");
