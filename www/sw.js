@@ -9,6 +9,10 @@ const BUILD = /** @type {{ version: string, files: Record<string, string> }} */ 
 const scope = new URL(self.registration.scope);
 const prefix = `qwisp-shell ${scope.pathname} `;
 const cacheName = prefix + BUILD.version;
+/** The list of models, which is as the server has it. */
+const MODELS = "models.json";
+/** So long the page waits for the server's list where it has an older one. */
+const PATIENCE_MS = 3000;
 
 /** The key of a file in a cache: a file that did not change is taken over from the version before. */
 const keyOf = (path) => new URL(`${path}?${BUILD.files[path]}`, scope).href;
@@ -23,20 +27,30 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (request.method !== "GET" || url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
   const path = url.pathname.slice(scope.pathname.length).replace(/^index\.html$/, "");
-  if (Object.hasOwn(BUILD.files, path))
-    event.respondWith(path === "models.json" ? newest(request) : kept(request, path));
+  if (Object.hasOwn(BUILD.files, path)) event.respondWith(path === MODELS ? newest(request) : kept(request, path));
 });
 
 async function install() {
   const cache = await caches.open(cacheName);
   const addFile = async (path) => {
     const key = keyOf(path);
-    const response = (await matchOwn(key)) ?? (await fetch(new URL(path, scope), { cache: "no-cache" }));
-    if (!response.ok) throw new Error(`${path}: expected a file of the page, got HTTP ${response.status}`);
+    const response = (await matchOwn(key)) ?? (await fetchChecked(path));
     // A page may not be opened by a response that was redirected.
     await cache.put(key, response.redirected ? new Response(response.body, response) : response);
   };
   await Promise.all(Object.keys(BUILD.files).map(addFile));
+}
+
+/** A file of exactly this version: a server in the middle of an update has some of another. */
+async function fetchChecked(path) {
+  const response = await fetch(new URL(path, scope), { cache: "no-cache" });
+  if (!response.ok) throw new Error(`${path}: expected a file of the page, got HTTP ${response.status}`);
+  if (path === MODELS) return response; // belongs to no version
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await response.clone().arrayBuffer()));
+  const hash = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const expected = BUILD.files[path];
+  if (!hash.startsWith(expected)) throw new Error(`${path}: expected a file with the hash ${expected}, got ${hash}`);
+  return response;
 }
 
 /** Deletes older versions of this page, and nothing else: other pages of this origin have caches, too. */
@@ -60,17 +74,19 @@ async function kept(request, path) {
   return (await (await caches.open(cacheName)).match(keyOf(path))) ?? fetch(request);
 }
 
-/** The list of models as the server has it now, or else as it was. */
+/** The list of models as the server has it now, or, where that doesn't come soon or is none, as it was. */
 async function newest(request) {
   const cache = await caches.open(cacheName);
-  const key = keyOf("models.json");
-  try {
+  const key = keyOf(MODELS);
+  const found = await cache.match(key);
+  if (!found) return fetch(request);
+  const fetched = async () => {
     const response = await fetch(request);
-    if (response.ok) await cache.put(key, response.clone());
+    if (!response.ok) throw new Error(`${MODELS}: expected a list, got HTTP ${response.status}`);
+    await response.clone().json(); // some networks answer with a page of their own
+    await cache.put(key, response.clone());
     return response;
-  } catch (error) {
-    const found = await cache.match(key);
-    if (!found) throw error;
-    return found;
-  }
+  };
+  const late = new Promise((resolve) => setTimeout(resolve, PATIENCE_MS, found));
+  return Promise.race([fetched().catch(() => found), late]);
 }

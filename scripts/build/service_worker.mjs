@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
-/** What the page does not need to open: the benchmark, types, pictures for shops, and the service worker itself. */
-const NOT_KEPT = [/^sw\.js$/, /^bench/, /\.d\.ts$/, /^screenshots\//, /LICENSE/, /^app\/icons\/.*512/];
+/** What the page does not need to open: types, pictures for shops, and the service worker itself. */
+const NOT_KEPT = [/^sw\.js$/, /\.d\.ts$/, /^screenshots\//, /LICENSE/, /^app\/icons\/.*512/];
 
 const PLACEHOLDER = '{ version: "", files: {} }';
 

@@ -42,6 +42,7 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.locator(".answer").getByText("The second answer.").waitFor();
     await waitForAnswer(page);
     assert.deepEqual(await answers(), ["The second answer."]);
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "prompt", "its button is gone");
     assert.equal(await version(".answer"), "2/2");
     await page.locator(".answer").getByRole("button", { name: "Previous version" }).click();
     assert.deepEqual(await answers(), ["The first answer."]);
@@ -74,6 +75,36 @@ describe("the chat", { timeout: 300_000 }, () => {
     assert.deepEqual(await answers(), ["Answer one.", "Answer two."]);
   });
 
+  it("keeps an edited question while an answer is under way, and leaves Enter to input methods", async () => {
+    await newChat();
+    await dictate(page, "One.", [{ text: "Slow" }, { text: " end.", waitMs: 60_000 }], "Three.");
+    await ask(page, "First");
+    const message = page.getByRole("textbox", { name: "Message", exact: true });
+    await message.fill("Second");
+    const compose = (/** @type {Element} */ field) =>
+      field.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", keyCode: 229, bubbles: true, cancelable: true }),
+      );
+    assert.equal(await message.evaluate(compose), true, "the input method's");
+    assert.deepEqual(await questions(), ["First"]);
+    await page.keyboard.press("Enter");
+    await page.locator(".answer").getByText("Slow").waitFor();
+    await page.locator(".question").first().hover();
+    await page.getByRole("button", { name: "Edit message" }).first().click();
+    const field = page.getByRole("textbox", { name: "Edit message" });
+    await field.fill("Third");
+    await page.keyboard.press("Enter");
+    assert.equal(await field.inputValue(), "Third", "nothing is thrown away");
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#status").getByText("Stopped").waitFor();
+    assert.equal(await field.evaluate(compose), true, "the input method's");
+    await field.press("Enter");
+    await page.locator(".answer").getByText("Three.").waitFor();
+    await waitForAnswer(page);
+    assert.deepEqual(await questions(), ["Third"]);
+    assert.deepEqual(await page.evaluate(() => document.activeElement?.id), "prompt", "where one writes on");
+  });
+
   it("has all versions again after a reload, and shows the one that was shown", async () => {
     await newChat();
     await dictate(page, "Old.", "New.");
@@ -88,6 +119,49 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.locator(".answer").getByText("Old.").waitFor();
     assert.equal(await version(".answer"), "1/2");
     await page.getByText("Versions", { exact: true }).last().waitFor();
+  });
+
+  it("goes on after a question that failed, and has it all again after a reload", async () => {
+    await newChat();
+    await dictate(page, "One.", [{ fail: "context-full" }], "Three.");
+    await ask(page, "First");
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Second");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+    await ask(page, "Third");
+    assert.deepEqual(await questions(), ["First", "Third"]);
+    assert.deepEqual(await answers(), ["One.", "Three."]);
+    await page.waitForTimeout(300); // until it is stored
+    await page.reload();
+    await startModel(page);
+    await page.locator(".answer").getByText("Three.").waitFor();
+    assert.deepEqual(await questions(), ["First", "Third"]);
+  });
+
+  it("keeps what was answered when it can't be stored, and stores it later", async () => {
+    await newChat();
+    await page.evaluate(() => {
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function () {
+        throw new DOMException("no room", "QuotaExceededError");
+      };
+      Object.assign(globalThis, { repair: () => (IDBObjectStore.prototype.put = put) });
+    });
+    await dictate(page, "Not stored.", "Stored.");
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Is there room?");
+    await page.keyboard.press("Enter");
+    await page
+      .locator("#status")
+      .getByText(/no room/)
+      .waitFor();
+    assert.deepEqual(await answers(), ["Not stored."]);
+    await page.evaluate(() => /** @type {any} */ (globalThis).repair());
+    await ask(page, "And now?");
+    await page.waitForTimeout(300); // until it is stored
+    await page.reload();
+    await startModel(page);
+    await page.locator(".answer").getByText("Not stored.").waitFor();
+    assert.deepEqual(await answers(), ["Not stored.", "Stored."]);
   });
 
   it("folds the thoughts away, with the time that they took", async () => {

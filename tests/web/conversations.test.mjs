@@ -117,6 +117,40 @@ describe("conversations", { timeout: 400_000 }, () => {
     assert.deepEqual(await titles(), ["Last one", "Translate hello into Spanish"]);
   });
 
+  it("stay deleted while their answer is written, and in another tab", async () => {
+    await newChat();
+    await dictate(page, [{ text: "It goes on ", waitMs: 10 }, { text: "and on", waitMs: 3500 }, { waitMs: 60_000 }]);
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Endless");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Endless", exact: true }).waitFor();
+    const other = await openChat(browser.context, server, { complaints });
+    await other.setViewportSize({ width: 1280, height: 800 });
+    await other.locator(".answer").getByText("It goes on").waitFor();
+    await page.locator("#conversation-list li", { hasText: "Endless" }).hover();
+    await choose("Endless", "Delete");
+    await page.locator("#empty-chat").waitFor();
+    await other.locator("#empty-chat").waitFor();
+    await page.waitForTimeout(500); // until the answer has ended
+    assert.deepEqual(await titles(), ["Last one", "Translate hello into Spanish"]);
+    await other.close();
+  });
+
+  it("keep a name that another tab gave them", async () => {
+    const title = "Translate hello into Spanish";
+    const other = await openChat(browser.context, server, { complaints });
+    await other.setViewportSize({ width: 1280, height: 800 });
+    for (const tab of [page, other]) await tab.getByRole("button", { name: title, exact: true }).click();
+    await choose(title, "Rename");
+    await page.keyboard.type("Greetings");
+    await page.keyboard.press("Enter");
+    await other.getByRole("button", { name: "Greetings", exact: true }).waitFor();
+    await dictate(other, "More.");
+    await ask(other, "And?");
+    await other.waitForTimeout(300); // until it is stored
+    assert.deepEqual(await other.locator("button.conversation").allTextContents(), ["Greetings", "Last one"]);
+    await other.close();
+  });
+
   it("are saved as files and read back", async () => {
     /** @param {() => Promise<unknown>} act */
     const save = async (act) => {

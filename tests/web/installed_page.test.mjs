@@ -75,8 +75,10 @@ describe("the installed page", { timeout: 8 * TIMEOUT_MS }, () => {
 
   /** @param {import("playwright-core").Page} page */
   async function askAndWait(page) {
+    const message = page.getByRole("textbox", { name: "Message" });
+    await message.waitFor(); // the last conversation is there by then
     const answers = await page.locator(".message.answer").count();
-    await page.getByRole("textbox", { name: "Message" }).fill("Hello there");
+    await message.fill("Hello there");
     await page.getByRole("button", { name: "Send" }).click();
     await page.getByRole("status").getByText("Done").waitFor();
     assert.equal(await page.locator(".message.answer").count(), answers + 1);
@@ -197,6 +199,19 @@ describe("the installed page", { timeout: 8 * TIMEOUT_MS }, () => {
     const worker = readFileSync(workerPath, "utf8").replace(/"version":"\w+"/, '"version":"next"');
     writeFileSync(workerPath, worker.replace(oldHash, newHash));
 
+    // A server in the middle of its update has the old page still.
+    writeFileSync(pagePath, html);
+    const state = await page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.getRegistration();
+      const updated = await registration?.update();
+      const installing = updated?.installing;
+      if (!installing) return "none";
+      await new Promise((resolve) => installing.addEventListener("statechange", resolve, { once: true }));
+      return installing.state;
+    });
+    assert.equal(state, "redundant", "no version is made of files of two");
+    writeFileSync(pagePath, html.replace("<title>Qwisp</title>", "<title>Qwisp, new</title>"));
+
     await page.reload();
     await page.locator("#update").waitFor();
     assert.equal(await page.title(), "Qwisp", "nothing changes by itself");
@@ -206,8 +221,14 @@ describe("the installed page", { timeout: 8 * TIMEOUT_MS }, () => {
     await page.getByRole("button", { name: "Later" }).click();
     assert.equal(await page.locator("#update").isVisible(), false);
     await page.reload();
+    const other = await openPage(`${server.url}${query}`);
+    await other.locator("#update").waitFor();
+    await other.getByRole("button", { name: "Later" }).click();
     await page.getByRole("button", { name: "Reload" }).click();
     await page.waitForFunction(() => document.title === "Qwisp, new");
+    await other.getByRole("button", { name: "Reload" }).click();
+    await other.waitForFunction(() => document.title === "Qwisp, new");
+    await other.close();
     const last = await names();
     assert.deepEqual(last, ["of another page", "qwisp-shell / next"]);
     assert.ok(!last.includes(first));

@@ -115,6 +115,18 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     assert.deepEqual(complaints, []);
   });
 
+  it("measures the device by itself where there is WebGPU", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage({ backend: "auto" }, (fresh) =>
+      fresh.addInitScript(() => Object.defineProperty(navigator, "gpu", { value: {} })),
+    );
+    await page.locator(".model-choice input:checked").focus();
+    await page.getByText(/^The processor, [\d.,]+ GB\/s/).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.matches("input:checked")), true, "the focus stays");
+    await page.evaluate(() => localStorage.clear());
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
   it("pauses a download, keeps what came, goes on, and deletes", { timeout: 2 * TIMEOUT_MS }, async () => {
     /** @type {import("./support/imperfect_server.mjs").Flaws} */
     const flaws = { bytesPerSecond: 2e6 };
@@ -173,18 +185,20 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
   it("keeps a file that was dropped", { timeout: TIMEOUT_MS }, async () => {
     const page = await openPage();
     const bytes = readFileSync(tinyPath).toString("base64");
-    const drop = (/** @type {string} */ type) =>
+    const drop = (/** @type {string} */ type, name = "mine.gguf") =>
       page.evaluate(
-        ({ type, bytes }) => {
-          const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], "mine.gguf", {
+        ({ type, bytes, name }) => {
+          const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, {
             lastModified: 1,
           });
           const dataTransfer = new DataTransfer();
           dataTransfer.items.add(file);
           document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
         },
-        { type, bytes },
+        { type, bytes, name },
       );
+    await drop("drop", "notes.txt");
+    await page.getByText("That is not a GGUF file.").waitFor();
     await drop("dragover");
     await page.getByText("Drop the GGUF file to open it").waitFor();
     await drop("drop");

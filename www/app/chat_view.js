@@ -34,7 +34,11 @@ export class ChatView {
   #composer = new Composer({ onSend: (text) => this.#ask(text), onStop: () => this.#stop?.abort() });
   #list = new ConversationsView({
     onOpen: (id) => this.#open(id),
-    onGone: (id) => id === this.#conversation.id && this.#startOver(),
+    onGone: (id) => {
+      if (id !== this.#conversation.id) return;
+      this.#conversation.markGone();
+      this.#startOver();
+    },
     onRenamed: (id, title) => id === this.#conversation.id && (this.#conversation.title = title),
   });
   #onRestart;
@@ -161,11 +165,13 @@ export class ChatView {
   /**
    * @param {StoredMessage} question
    * @param {string} text
+   * @returns {boolean} whether it is asked
    */
-  async #edit(question, text) {
-    if (this.#stop) return;
+  #edit(question, text) {
+    if (this.#stop) return false;
     this.#takeBackFailed();
-    await this.#answer(text, question.parentId);
+    void this.#answer(text, question.parentId);
+    return true;
   }
 
   /** @param {StoredMessage} answer */
@@ -213,6 +219,8 @@ export class ChatView {
     const question = isNew ? conversation.add("user", parentId, asked) : asked;
     if (!isNew) tree.cut(question.id);
     this.#log.show(tree);
+    // The button that was pressed may be gone.
+    if (document.activeElement === document.body) this.#composer.focus();
     const answer = conversation.add("assistant", question.id, "");
     answer.model = engine.info.model.name;
     const view = this.#log.growAnswer(answer, tree);
@@ -220,9 +228,10 @@ export class ChatView {
 
     const takeBack = async () => {
       view.remove();
-      await conversation.discard(added).catch(reportUnsaved);
-      if (before !== null && tree.get(before)) tree.cut(before);
+      const stored = conversation.discard(added, before);
+      // At once: the next question follows what is shown now.
       if (conversation === this.#conversation) this.#log.show(tree);
+      await stored.catch(reportUnsaved);
     };
     const showIt = (/** @type {string} */ text) => conversation === this.#conversation && this.note(text);
     try {
@@ -303,14 +312,14 @@ export class ChatView {
     const isNew = !conversation.isStored;
     try {
       await conversation.save(messages);
+      if (messages.length) await this.#list.refresh();
     } catch (error) {
       reportUnsaved(error);
       this.note(
         translate("conversations.saveFailed", { reason: error instanceof Error ? error.message : String(error) }),
       );
     }
-    if (messages.length) await this.#list.refresh();
-    if (!isNew || conversation !== this.#conversation) return;
+    if (!isNew || !conversation.isStored || conversation !== this.#conversation) return;
     writeStored(STORED_AS, conversation.id);
     this.#list.select(conversation.id);
   }

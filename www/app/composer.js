@@ -1,4 +1,4 @@
-import { byId } from "./dom.js";
+import { byId, isComposing } from "./dom.js";
 
 /** Where people write. Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
 export class Composer {
@@ -19,15 +19,17 @@ export class Composer {
     });
     this.#prompt.addEventListener("input", () => this.#fit());
     this.#prompt.addEventListener("keydown", (event) => {
-      // While an input method composes a character, Enter belongs to it.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
       event.preventDefault();
       form.requestSubmit();
     });
     this.#stop.addEventListener("click", onStop);
     document.addEventListener("keydown", (event) => {
       // What is open above the chat is closed by Escape first.
-      const isTaken = event.defaultPrevented || document.querySelector("dialog[open], :popover-open, .drawer-open");
+      const isTaken =
+        event.defaultPrevented ||
+        isComposing(event) ||
+        document.querySelector("dialog[open], :popover-open, .drawer-open");
       if (event.key === "Escape" && this.#busy && !isTaken) onStop();
     });
   }

@@ -1,5 +1,5 @@
 import { ConversationMenu } from "./conversation_menu.js";
-import { byId, element } from "./dom.js";
+import { byId, element, isComposing } from "./dom.js";
 import { translate } from "./i18n.js";
 import { icon } from "./icons.js";
 
@@ -168,7 +168,8 @@ export class ConversationList {
     field.addEventListener("blur", () => end(true));
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key !== "Escape") return;
+      if (event.key === "Enter" && isComposing(event)) event.preventDefault(); // or it would end the form
+      if (event.key !== "Escape" || isComposing(event)) return;
       event.preventDefault();
       end(false);
     });

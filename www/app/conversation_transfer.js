@@ -79,6 +79,7 @@ export class ConversationTransfer {
         if (known?.updatedAt === conversation.summary.updatedAt) continue;
         const { summary, messages } = withNewIds(conversation, known ? makeId() : conversation.summary.id);
         await store.save(summary, messages);
+        here.set(conversation.summary.id, conversation.summary); // a file may hold one twice
         imported++;
       }
       const texts = [translate("conversations.imported", { count: imported })];

@@ -1,7 +1,7 @@
 import { ConversationList } from "./conversation_list.js";
 import { ConversationTransfer } from "./conversation_transfer.js";
 import { searchConversations } from "./conversations/search.js";
-import { byId, element } from "./dom.js";
+import { byId, element, isComposing } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { onLanguageChange, translate } from "./i18n.js";
 
@@ -61,15 +61,18 @@ export class ConversationsView {
     });
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#searchTimer);
-      this.#searchTimer = window.setTimeout(() => this.#showFound(), SEARCH_DELAY_MS);
+      this.#searchTimer = window.setTimeout(() => this.#showFound({ isToSay: true }), SEARCH_DELAY_MS);
     });
     this.#search.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || !this.#search.value) return;
+      if (event.key !== "Escape" || isComposing(event) || !this.#search.value) return;
       event.preventDefault();
       this.#search.value = "";
       void this.#showFound();
     });
-    this.#channel.addEventListener("message", () => this.refresh());
+    this.#channel.addEventListener("message", ({ data }) => {
+      if (typeof data?.gone === "string") this.#onGone(data.gone);
+      void this.refresh();
+    });
     onLanguageChange(() => this.#list.show(this.#summaries));
   }
 
@@ -110,7 +113,8 @@ export class ConversationsView {
     await this.refresh();
   }
 
-  async #showFound() {
+  /** @param {{ isToSay?: boolean }} [options] `isToSay`: how many; nobody wants to hear it again when the list changes */
+  async #showFound({ isToSay = false } = {}) {
     const store = this.#store;
     if (!store) return;
     this.#searching.abort();
@@ -121,7 +125,8 @@ export class ConversationsView {
     const found = await searchConversations(store, this.#summaries, text, searching.signal);
     if (searching.signal.aborted) return;
     this.#list.show(found, { isSearch: true });
-    this.#say(translate(found.length ? "conversations.found" : "conversations.noneFound", { count: found.length }));
+    if (isToSay)
+      this.#say(translate(found.length ? "conversations.found" : "conversations.noneFound", { count: found.length }));
   }
 
   /**
@@ -129,7 +134,7 @@ export class ConversationsView {
    * @param {string} title
    */
   async #rename(summary, title) {
-    await this.#store?.save({ ...summary, title });
+    await this.#store?.rename(summary.id, title);
     this.#onRenamed(summary.id, title);
     await this.#reload();
   }
@@ -139,8 +144,9 @@ export class ConversationsView {
     const store = this.#store;
     const stored = await store?.read(summary.id);
     if (!store || !stored) return;
+    this.#onGone(summary.id); // before, so that nothing of it is stored any more
     await store.remove(summary.id);
-    this.#onGone(summary.id);
+    this.#channel.postMessage({ gone: summary.id });
     await this.#reload();
     const undo = element("button", { type: "button", className: "link" }, translate("conversations.undo"));
     undo.addEventListener("click", async () => {

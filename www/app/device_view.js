@@ -44,8 +44,9 @@ export class DeviceView {
    */
   measureWhenIdle() {
     if (this.probe || this.#backend !== "auto" || !("gpu" in navigator)) return;
+    this.#isStopped = false;
     const start = () => {
-      if (!document.hidden && !this.#isStopped) void this.measure();
+      if (!document.hidden && !this.#isStopped && !this.probe) void this.measure();
     };
     if ("requestIdleCallback" in window) requestIdleCallback(start, { timeout: IDLE_PATIENCE_MS });
     else setTimeout(start, IDLE_PATIENCE_MS);
@@ -79,7 +80,7 @@ export class DeviceView {
 
   /** Says in the language of the page what is known. */
   describe() {
-    this.#button.hidden = this.#running !== null;
+    this.#button.ariaDisabled = String(this.#running !== null); // not hidden: it would lose the focus
     this.#button.textContent = translate(this.probe ? "device.again" : "device.measure");
     this.#facts.textContent = this.#running
       ? translate("device.measuring")

@@ -26,3 +26,13 @@ export function element(tag, properties = {}, ...children) {
   created.append(...children);
   return created;
 }
+
+/**
+ * Whether an input method composes a character: then Enter and Escape belong to it. Safari's last event of a composition
+ * is known by its code alone.
+ *
+ * @param {KeyboardEvent} event
+ */
+export function isComposing(event) {
+  return event.isComposing || event.keyCode === 229;
+}

@@ -3,11 +3,16 @@ import { byId } from "./dom.js";
 import { formatBytes } from "./format.js";
 import { translate } from "./i18n.js";
 
+/** Long enough to read a short sentence. */
+const REFUSAL_MS = 4000;
+
 /** Takes a GGUF file of this device, chosen or dropped anywhere on the page, and asks whether to keep it here. */
 export class FileOpener {
   #input = byId("model-file", HTMLInputElement);
   #target = byId("drop-target", HTMLElement);
   #dialog = byId("drop-dialog", HTMLDialogElement);
+  #text = byId("drop-text", HTMLElement);
+  #timer = 0;
   #onOpen;
 
   /** @param {(file: File, isToKeep: boolean) => void} onOpen */
@@ -21,6 +26,7 @@ export class FileOpener {
     addEventListener("dragover", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
+      this.#say(translate("drop.here"));
       this.#target.hidden = false;
     });
     addEventListener("dragleave", (event) => {
@@ -33,7 +39,21 @@ export class FileOpener {
       if (!file) return;
       event.preventDefault(); // else the browser would leave the page for the file
       if (/\.gguf$/i.test(file.name)) void this.#ask(file);
+      else this.#refuse();
     });
+  }
+
+  /** Says where the file was dropped that it is no model, for a while. */
+  #refuse() {
+    this.#say(translate("drop.notGguf"));
+    this.#target.hidden = false;
+    this.#timer = setTimeout(() => (this.#target.hidden = true), REFUSAL_MS);
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    clearTimeout(this.#timer);
+    this.#text.textContent = text;
   }
 
   /** @param {File} file */

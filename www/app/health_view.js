@@ -4,6 +4,7 @@ import { byId, element } from "./dom.js";
 import { formatBytes, formatDuration, formatNumber, formatRate } from "./format.js";
 import { judgeHealth } from "./health.js";
 import { onLanguageChange, translate } from "./i18n.js";
+import { describeNotKept } from "./not_kept.js";
 
 /**
  * @typedef {import("../qwisp.js").EngineInfo} EngineInfo
@@ -134,11 +135,12 @@ export class HealthView {
    * @param {string} rate
    * @param {string} backend
    */
-  #factRows({ model, adapter, tier, memory, stored }, rate, backend) {
+  #factRows({ model, adapter, tier, memory, stored, notKept }, rate, backend) {
     const notYet = translate("health.notYet");
     const timings = this.#last?.timings;
     const weights = formatBytes(memory.weightsBytes);
     const cache = formatBytes(memory.kvCacheBytes);
+    const kept = notKept ? describeNotKept(notKept) : translate(stored ? "health.yes" : "health.no");
     const rows = [
       [translate("health.speed"), rate || notYet],
       [translate("health.firstToken"), this.#firstTokenMs === null ? notYet : formatDuration(this.#firstTokenMs)],
@@ -146,7 +148,7 @@ export class HealthView {
       [translate("health.memory"), translate("health.memoryAmount", { weights, cache })],
       [translate("health.runsOn"), [backend, adapter, tier].filter(Boolean).join(", ")],
       [translate("health.model"), `${model.name}, ${model.quantization}, ${formatNumber(model.parameters / 1e9, 2)} B`],
-      ...(this.#isFile ? [] : [[translate("health.storage"), translate(stored ? "health.yes" : "health.no")]]),
+      ...(this.#isFile ? [] : [[translate("health.storage"), kept]]),
     ];
     return rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
   }

@@ -9,6 +9,8 @@ export class InstalledPage {
   #notice = byId("update", HTMLElement);
   /** The browser's question whether to install. @type {any} */
   #question = null;
+  /** Whether the new version was asked for in this tab. */
+  #isAsked = false;
 
   constructor() {
     addEventListener("beforeinstallprompt", (event) => {
@@ -27,11 +29,18 @@ export class InstalledPage {
 
   /** @param {ServiceWorkerContainer} container */
   async #register(container) {
+    let isControlled = container.controller !== null;
+    container.addEventListener("controllerchange", () => {
+      if (this.#isAsked) location.reload();
+      // Another tab took the new version for all: this page's files are gone, but for what it has loaded.
+      else if (isControlled) this.#offer(() => location.reload());
+      isControlled = true;
+    });
     try {
       const registration = await container.register("sw.js", { updateViaCache: "none" });
       const offer = () => {
         // The very first one replaces nothing.
-        if (registration.waiting && container.controller) this.#offerUpdate(registration.waiting, container);
+        if (registration.waiting && container.controller) this.#offerUpdate(registration.waiting);
       };
       offer();
       registration.addEventListener("updatefound", () => {
@@ -43,15 +52,17 @@ export class InstalledPage {
     }
   }
 
-  /**
-   * @param {ServiceWorker} waiting
-   * @param {ServiceWorkerContainer} container
-   */
-  #offerUpdate(waiting, container) {
-    this.#notice.hidden = false;
-    byId("update-now", HTMLButtonElement).onclick = () => {
-      container.addEventListener("controllerchange", () => location.reload(), { once: true });
+  /** @param {ServiceWorker} waiting */
+  #offerUpdate(waiting) {
+    this.#offer(() => {
+      this.#isAsked = true;
       waiting.postMessage("activate");
-    };
+    });
+  }
+
+  /** @param {() => void} run what its button does */
+  #offer(run) {
+    this.#notice.hidden = false;
+    byId("update-now", HTMLButtonElement).onclick = run;
   }
 }

@@ -1,8 +1,12 @@
 import { byId } from "./dom.js";
 import { formatBytes, formatTimeLeft } from "./format.js";
 import { translate } from "./i18n.js";
+import { describeNotKept } from "./not_kept.js";
 
-/** @typedef {import("../qwisp.js").LoadProgress} LoadProgress */
+/**
+ * @typedef {import("../qwisp.js").LoadProgress} LoadProgress
+ * @typedef {import("../qwisp.js").LoadNotice} LoadNotice
+ */
 
 /** Phases in which bytes come over the network, and stay when loading is interrupted. */
 const PAUSABLE = new Set(["download", "wait"]);
@@ -29,7 +33,8 @@ export class LoadingView {
   /** @param {string} modelName */
   show(modelName) {
     this.#title.textContent = modelName;
-    this.#showStage(translate("loading.starting"), false);
+    this.#showStage(translate("loading.starting"));
+    this.#showNote(false, null);
     this.#section.hidden = false;
     this.#stopButton.focus();
   }
@@ -40,8 +45,9 @@ export class LoadingView {
   }
 
   /** @param {LoadProgress} progress */
-  update({ phase, loadedBytes, totalBytes, bytesPerSecond, secondsLeft, retryInMs }) {
-    this.#showStage(translate(`loading.${phase}`), PAUSABLE.has(phase));
+  update({ phase, loadedBytes, totalBytes, bytesPerSecond, secondsLeft, retryInMs, notice }) {
+    this.#showStage(translate(`loading.${phase}`));
+    this.#showNote(PAUSABLE.has(phase), notice);
     clearInterval(this.#countdown);
     if (retryInMs !== null) this.#countDown(retryInMs);
     if (!totalBytes) return;
@@ -57,23 +63,37 @@ export class LoadingView {
 
   /** Shows how much of a file of this device has been kept. @param {{ loadedBytes: number, totalBytes: number }} progress */
   updateKeeping({ loadedBytes, totalBytes }) {
-    this.#showStage(translate("loading.keeping"), false);
+    this.#showStage(translate("loading.keeping"));
+    this.#showNote(false, null);
     this.#bar.max = totalBytes;
     this.#bar.value = loadedBytes;
     const amounts = { loaded: formatBytes(loadedBytes), total: formatBytes(totalBytes) };
     this.#amount.textContent = translate("loading.amount", amounts);
   }
 
-  /** @param {string} stage @param {boolean} isPausable */
-  #showStage(stage, isPausable) {
+  /** @param {string} stage */
+  #showStage(stage) {
     if (stage === this.#stage) return;
     this.#stage = stage;
     this.#phase.textContent = stage;
     this.#bar.removeAttribute("value"); // how far is unknown
     this.#amount.textContent = "";
     this.#pace.textContent = "";
-    this.#stopButton.textContent = translate(isPausable ? "loading.pause" : "loading.cancel");
-    this.#note.textContent = isPausable ? translate("loading.pauseNote") : "";
+  }
+
+  /**
+   * @param {boolean} isPausable
+   * @param {LoadNotice | null} notice
+   */
+  #showNote(isPausable, notice) {
+    // What isn't kept can't go on later.
+    const isKept = isPausable && notice?.kind !== "not-kept";
+    const texts = isKept ? [translate("loading.pauseNote")] : [];
+    if (notice) texts.unshift(notice.kind === "changed" ? translate("loading.changed") : describeNotKept(notice));
+    const note = texts.join(" ");
+    const stop = translate(isKept ? "loading.pause" : "loading.cancel");
+    if (this.#note.textContent !== note) this.#note.textContent = note; // it may be read aloud
+    if (this.#stopButton.textContent !== stop) this.#stopButton.textContent = stop;
   }
 
   /** @param {number} ms */

@@ -11,7 +11,7 @@ import { runInSteps } from "./steps.js";
  * @typedef {import("./conversations/conversation_tree.js").ConversationTree} ConversationTree
  *
  * @typedef {object} LogHandlers
- * @property {(question: StoredMessage, text: string) => void} onEdit
+ * @property {(question: StoredMessage, text: string) => boolean} onEdit whether it is asked
  * @property {(answer: StoredMessage) => void} onRegenerate
  * @property {(message: StoredMessage, step: -1 | 1) => void} onSwitch
  */

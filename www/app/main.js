@@ -11,6 +11,7 @@ import { InstalledPage } from "./installed_page.js";
 import { LoadingView } from "./loading_view.js";
 import { choiceOfFile, choiceOfStored, listModelChoices } from "./model_choices.js";
 import { ModelsView } from "./models_view.js";
+import { describeNotKept } from "./not_kept.js";
 import { readPageOptions } from "./page_options.js";
 import { PrivacyView } from "./privacy_view.js";
 import { chatOptions } from "./settings.js";
@@ -116,19 +117,20 @@ async function runPage() {
         kvCache: options.kvCache,
         onProgress: (progress) => {
           isDownload ||= progress.phase === "download";
+          if (isDownload && choice.address !== null) privacyView.addDownload(choice.address);
           if (loading === mine) loadingView.update(progress);
         },
         signal: mine.signal,
       });
       if (loading !== mine) return void loaded.unload();
       engine = loaded;
-      const { stored } = engine.info;
+      const { stored, notKept } = engine.info;
       // Only then: whoever said no isn't asked at every visit. The answer makes no difference to what follows.
       if (isDownload && stored) void askToKeep();
-      privacyView.setModel({ address: choice.address, isDownload });
+      if (!isDownload) privacyView.setModel(choice.address);
       applySettings();
       showChat();
-      if (choice.address !== null && !stored) chatView.note(translate("chat.notStored"));
+      if (notKept) chatView.note(describeNotKept(notKept));
     } catch (error) {
       if (loading !== mine) return; // another one has begun
       if (mine.signal.aborted) await returnToStart(choice);

@@ -145,8 +145,10 @@ export class ModelsView {
 
     // A task that was just asked for decides; else what people chose stays.
     const wanted = task !== undefined && !keepOrder ? null : (this.#chosen ?? (keepOrder ? selected : null));
+    const hadFocus = this.#list.contains(document.activeElement);
     this.#list.replaceChildren(this.#list.children[0], ...this.#shown.map((choice) => this.#cardOf(choice)));
     this.#select(this.#shown.find(({ model }) => model === wanted) ?? this.#proposed());
+    if (hadFocus) this.#focusSelected();
     this.#button.disabled = false;
   }
 
@@ -188,8 +190,10 @@ export class ModelsView {
     choice.bytes = this.#storedOf(choice)?.totalBytes ?? (await askForSize(choice.address));
     const card = this.#list.querySelectorAll(".model-choice")[this.#shown.indexOf(choice)];
     const isSelected = card?.querySelector("input")?.checked;
+    const hadFocus = card?.contains(document.activeElement);
     card?.replaceWith(this.#cardOf(choice));
     if (isSelected) this.#select(choice);
+    if (hadFocus) this.#focusSelected();
   }
 
   /** @param {ModelChoice} choice */
@@ -198,6 +202,11 @@ export class ModelsView {
     input.checked = true;
     this.#shortenList();
     this.#describeSelected();
+  }
+
+  /** After the cards were made anew: the one with the focus is gone. */
+  #focusSelected() {
+    /** @type {HTMLInputElement | null} */ (this.#list.querySelector("input:checked"))?.focus();
   }
 
   #selected() {

@@ -7,8 +7,10 @@ export class PrivacyView {
   #list = byId("privacy-requests", HTMLElement);
   /** @type {PerformanceResourceTiming[]} */
   #requests = [];
-  /** Where the engine's worker has the model from. @type {{ address: string | null, isDownload: boolean } | null} */
-  #model = null;
+  /** What the engine's worker downloads, or has begun to: the page doesn't see what its worker asks for. @type {Set<string>} */
+  #downloads = new Set();
+  /** Where the model is from, if not over the network. @type {"privacy.modelFile" | "privacy.modelStored" | null} */
+  #local = null;
 
   constructor() {
     new PerformanceObserver((list) => {
@@ -21,9 +23,17 @@ export class PrivacyView {
     });
   }
 
-  /** @param {{ address: string | null, isDownload: boolean }} model The page doesn't see what its worker asks for. */
-  setModel(model) {
-    this.#model = model;
+  /** @param {string} address of a model, from the first byte on */
+  addDownload(address) {
+    this.#local = null;
+    if (this.#downloads.has(address)) return;
+    this.#downloads.add(address);
+    if (this.#dialog.open) this.#render();
+  }
+
+  /** @param {string | null} address of a model that came without a download; null for a file */
+  setModel(address) {
+    this.#local = address === null ? "privacy.modelFile" : "privacy.modelStored";
   }
 
   #render() {
@@ -31,17 +41,13 @@ export class PrivacyView {
     const own = new Set(addresses.filter(({ origin }) => origin === location.origin).map(({ href }) => href));
     const others = new Set(addresses.filter(({ origin }) => origin !== location.origin).map(({ href }) => href));
     const lines = [translate("privacy.own", { count: own.size, host: location.host })];
-    if (this.#model) lines.push(describeModel(this.#model));
+    for (const address of this.#downloads) {
+      const { host } = new URL(address, location.href);
+      lines.push(translate("privacy.model", { host, address }));
+    }
+    if (this.#local) lines.push(translate(this.#local));
     lines.push(...others);
     if (!others.size) lines.push(translate("privacy.noOthers"));
     this.#list.replaceChildren(...lines.map((line) => element("li", { dir: "auto" }, line)));
   }
-}
-
-/** @param {{ address: string | null, isDownload: boolean }} model */
-function describeModel({ address, isDownload }) {
-  if (address === null) return translate("privacy.modelFile");
-  if (!isDownload) return translate("privacy.modelStored");
-  const { host } = new URL(address, location.href);
-  return translate("privacy.model", { host, address });
 }

@@ -1,4 +1,4 @@
-import { element } from "./dom.js";
+import { element, isComposing } from "./dom.js";
 import { translate } from "./i18n.js";
 import { MessageTools, toolButton } from "./message_tools.js";
 
@@ -15,7 +15,8 @@ export class QuestionView {
 
   /**
    * @param {StoredMessage} message
-   * @param {{ onEdit: (text: string) => void, onSwitch: (step: -1 | 1) => void }} handlers
+   * @param {{ onEdit: (text: string) => boolean, onSwitch: (step: -1 | 1) => void }} handlers `onEdit` says whether the
+   *   question is asked; not while another answer is under way
    */
   constructor(message, { onEdit, onSwitch }) {
     this.#message = message;
@@ -52,10 +53,12 @@ export class QuestionView {
     );
     field.addEventListener("input", fit);
     field.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
+      if (isComposing(event)) {
+        event.stopPropagation();
+      } else if (event.key === "Escape") {
         event.stopPropagation(); // it is the edit that ends, not an answer
         close();
-      } else if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      } else if (event.key === "Enter" && !event.shiftKey) {
         event.preventDefault();
         form.requestSubmit();
       }
@@ -63,9 +66,7 @@ export class QuestionView {
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = field.value.trim();
-      if (text === "") return;
-      close();
-      this.#onEdit(text);
+      if (text !== "" && this.#onEdit(text)) close();
     });
     this.element.classList.add("editing");
     this.#text.replaceWith(form);

@@ -3,13 +3,13 @@
 import { randomUUID } from "node:crypto";
 
 /**
- * @typedef {{ text?: string, thinking?: string, waitMs?: number }} DictatedPiece
+ * @typedef {{ text?: string, thinking?: string, waitMs?: number, fail?: import("../../../www/engine/qwisp.js").ErrorKind }} DictatedPiece
  * @typedef {import("playwright-core").Page} Page
  */
 
 /** Runs in the page, before its chat: an engine says what the test has put into `dictated`, one list for each answer. */
 const DICTATION = `
-import { Engine as DictatedEngine } from "../qwisp.js";
+import { Engine as DictatedEngine, QwispError as DictatedError } from "../qwisp.js";
 const askTheModel = DictatedEngine.prototype.chat;
 globalThis.dictated = JSON.parse(sessionStorage.getItem("dictated") ?? "[]");
 globalThis.asked = [];
@@ -25,6 +25,7 @@ DictatedEngine.prototype.chat = function (messages, options) {
     for (const piece of pieces) {
       if (piece.waitMs) await Promise.race([pause(piece.waitMs), new Promise((resolve) => options.signal.addEventListener("abort", resolve))]);
       if (options.signal.aborted) { finishReason = "abort"; break; }
+      if (piece.fail) throw new DictatedError(piece.fail, "a dictated failure");
       text += piece.text ?? "";
       thinking += piece.thinking ?? "";
       yield { text: piece.text ?? "", thinking: piece.thinking ?? "" };

@@ -5,7 +5,7 @@ import { titleOf } from "./title.js";
  * @typedef {import("./conversation_tree.js").StoredMessage} StoredMessage
  * @typedef {import("./conversation_store.js").ConversationStore} ConversationStore
  * @typedef {import("./conversation_store.js").StoredConversation} StoredConversation
- * @typedef {import("../../qwisp.js").Message} Message
+ * @typedef {import("../../engine/qwisp.js").Message} Message
  */
 
 /** One conversation and its place in the store. It is stored from its first answer on. */
@@ -14,6 +14,11 @@ export class Conversation {
   #summary;
   #tree;
   #isStored;
+  #isGone = false;
+  /** What the store has not taken yet. @type {Set<StoredMessage>} */
+  #unsaved = new Set();
+  /** The last thing that the store was asked to do. @type {Promise<void>} */
+  #last = Promise.resolve();
 
   /**
    * @param {ConversationStore} store
@@ -68,23 +73,68 @@ export class Conversation {
     return system ? [/** @type {Message} */ ({ role: "system", content: system }), ...messages] : messages;
   }
 
-  /** Stores these messages, and which version is shown. @param {StoredMessage[]} messages */
+  /** From now on nothing of it is stored: it was deleted. */
+  markGone() {
+    this.#isGone = true;
+  }
+
+  /**
+   * Stores these messages, those that could not be stored before, and which version is shown.
+   *
+   * @param {StoredMessage[]} messages
+   */
   async save(messages) {
     this.#summary.title ||= titleOf(this.#tree.path()[0]?.text ?? "");
     this.#summary.leafId = this.#tree.leafId;
     if (messages.length) this.#summary.updatedAt = Date.now();
-    this.#isStored = true;
-    await this.#store.save({ ...this.#summary }, messages);
+    for (const message of messages) this.#unsaved.add(message);
+    const summary = { ...this.#summary };
+    await this.#inTurn(async () => {
+      const sent = [...this.#unsaved];
+      this.#unsaved.clear();
+      try {
+        if (!this.#isStored) await this.#store.save(summary, sent);
+        else if (!(await this.#store.update(summary, sent))) this.#isGone = true;
+        this.#isStored = true;
+      } catch (error) {
+        for (const message of sent) if (this.#tree.get(message.id)) this.#unsaved.add(message);
+        throw error;
+      }
+    });
   }
 
-  /** Takes messages that came to nothing out again, the last one first. @param {StoredMessage[]} messages */
-  async discard(messages) {
+  /**
+   * Takes messages that came to nothing out again, the last one first. The tree is as it should be at once; the promise is
+   * for the store.
+   *
+   * @param {StoredMessage[]} messages
+   * @param {string | null} leafId what was shown before them, and is again unless something else is shown by now
+   */
+  async discard(messages, leafId) {
+    const isShown = messages.some(({ id }) => id === this.#tree.leafId);
     for (const { id } of messages) this.#tree.remove(id);
-    const gone = messages.filter(({ id }) => !this.#tree.get(id)).map(({ id }) => id);
-    if (!this.#isStored) return;
-    await this.#store.removeMessages(gone);
-    if (this.#tree.messages.length) return this.save([]);
-    this.#isStored = false;
-    await this.#store.remove(this.id);
+    if (isShown && leafId !== null && this.#tree.get(leafId)) this.#tree.cut(leafId);
+    const gone = messages.filter(({ id }) => !this.#tree.get(id));
+    for (const message of gone) this.#unsaved.delete(message);
+    const isEmpty = !this.#tree.messages.length;
+    this.#summary.leafId = this.#tree.leafId;
+    const summary = { ...this.#summary };
+    await this.#inTurn(async () => {
+      if (!this.#isStored) return;
+      if (isEmpty) {
+        this.#isStored = false;
+        await this.#store.remove(this.id);
+      } else {
+        await this.#store.removeMessages(gone.map(({ id }) => id));
+        if (!(await this.#store.update(summary))) this.#isGone = true;
+      }
+    });
+  }
+
+  /** One after the other, so that each knows what the one before has stored. @param {() => Promise<void>} run */
+  async #inTurn(run) {
+    const done = this.#last.then(() => (this.#isGone ? undefined : run()));
+    this.#last = done.catch(() => {});
+    await done;
   }
 }

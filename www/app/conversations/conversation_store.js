@@ -20,6 +20,9 @@ import { openDB } from "../vendor/idb.js";
  * @property {(id: string) => Promise<StoredConversation | null>} read
  * @property {(summary: ConversationSummary, messages?: StoredMessage[]) => Promise<void>} save adds or replaces the summary
  *   and these messages, and leaves other messages alone
+ * @property {(summary: ConversationSummary, messages?: StoredMessage[]) => Promise<boolean>} update the same for what is
+ *   stored already, under the title that it has there; false, and nothing is stored, if it has been removed since
+ * @property {(id: string, title: string) => Promise<void>} rename
  * @property {(ids: string[]) => Promise<void>} removeMessages
  * @property {(id: string) => Promise<void>} remove
  * @property {(ids: string[]) => Promise<StoredMessage[]>} messagesOf all messages of these conversations
@@ -40,36 +43,59 @@ export async function openConversationStore() {
 
 /** @returns {Promise<ConversationStore>} */
 async function openIndexedDb() {
-  const database = await openDB(NAME, VERSION, {
-    upgrade(created) {
-      created.createObjectStore("conversations", { keyPath: "id" }).createIndex("updatedAt", "updatedAt");
-      created.createObjectStore("messages", { keyPath: "id" }).createIndex("conversationId", "conversationId");
-    },
-    blocking: (_current, _blocked, event) => /** @type {IDBDatabase} */ (event.target).close(),
-  });
+  /** @returns {Promise<import("../vendor/idb.js").IDBPDatabase>} */
+  const open = () =>
+    openDB(NAME, VERSION, {
+      upgrade(created) {
+        created.createObjectStore("conversations", { keyPath: "id" }).createIndex("updatedAt", "updatedAt");
+        created.createObjectStore("messages", { keyPath: "id" }).createIndex("conversationId", "conversationId");
+      },
+      blocking: (_current, _blocked, event) => /** @type {IDBDatabase} */ (event.target).close(),
+      terminated: () => (opened = null),
+    });
+  /** Null after the browser has closed it. @type {import("../vendor/idb.js").IDBPDatabase | null} */
+  let opened = await open();
+  const reopen = async () => (opened ??= await open());
   /** @param {string} id @returns {Promise<StoredMessage[]>} */
-  const messagesOf = (id) => database.getAllFromIndex("messages", "conversationId", id);
+  const messagesOf = async (id) => (await reopen()).getAllFromIndex("messages", "conversationId", id);
 
   return {
     isKept: true,
-    list: async () => (await database.getAllFromIndex("conversations", "updatedAt")).reverse(),
+    list: async () => (await (await reopen()).getAllFromIndex("conversations", "updatedAt")).reverse(),
     read: async (id) => {
-      const summary = await database.get("conversations", id);
+      const summary = await (await reopen()).get("conversations", id);
       return summary ? { summary, messages: await messagesOf(id) } : null;
     },
     save: async (summary, messages = []) => {
-      const transaction = database.transaction(["conversations", "messages"], "readwrite");
+      const transaction = (await reopen()).transaction(["conversations", "messages"], "readwrite");
       void transaction.objectStore("conversations").put(summary);
       for (const message of messages) void transaction.objectStore("messages").put(message);
       await transaction.done;
     },
+    update: async (summary, messages = []) => {
+      const transaction = (await reopen()).transaction(["conversations", "messages"], "readwrite");
+      const conversations = transaction.objectStore("conversations");
+      const known = await conversations.get(summary.id);
+      if (known) {
+        void conversations.put({ ...summary, title: known.title });
+        for (const message of messages) void transaction.objectStore("messages").put(message);
+      }
+      await transaction.done;
+      return known !== undefined;
+    },
+    rename: async (id, title) => {
+      const transaction = (await reopen()).transaction("conversations", "readwrite");
+      const known = await transaction.store.get(id);
+      if (known) void transaction.store.put({ ...known, title });
+      await transaction.done;
+    },
     removeMessages: async (ids) => {
-      const transaction = database.transaction("messages", "readwrite");
+      const transaction = (await reopen()).transaction("messages", "readwrite");
       for (const id of ids) void transaction.store.delete(id);
       await transaction.done;
     },
     remove: async (id) => {
-      const transaction = database.transaction(["conversations", "messages"], "readwrite");
+      const transaction = (await reopen()).transaction(["conversations", "messages"], "readwrite");
       void transaction.objectStore("conversations").delete(id);
       const messages = transaction.objectStore("messages");
       for (const key of await messages.index("conversationId").getAllKeys(id)) void messages.delete(key);
@@ -98,6 +124,17 @@ export function memoryStore() {
     save: async (summary, added = []) => {
       summaries.set(summary.id, structuredClone(summary));
       for (const message of added) messages.set(message.id, structuredClone(message));
+    },
+    update: async (summary, added = []) => {
+      const known = summaries.get(summary.id);
+      if (!known) return false;
+      summaries.set(summary.id, { ...structuredClone(summary), title: known.title });
+      for (const message of added) messages.set(message.id, structuredClone(message));
+      return true;
+    },
+    rename: async (id, title) => {
+      const known = summaries.get(id);
+      if (known) summaries.set(id, { ...known, title });
     },
     removeMessages: async (ids) => ids.forEach((id) => messages.delete(id)),
     remove: async (id) => {
