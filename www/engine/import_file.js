@@ -127,7 +127,7 @@ async function keep(file, { sha256, recordHashes }, { address, name }, { store, 
       const start = index * RECORD_BYTES;
       const bytes = await readPart(file, start, RECORD_BYTES);
       fields.recordHashes[index] = hash;
-      await store.writeRecord(address, index, bytes, fields);
+      await store.writeRecord(address, index, bytes, fields, isNew && index === 0 ? "replace" : "add");
       report({ phase: "store", loadedBytes: start + bytes.length, totalBytes: file.size });
       release(bytes);
     }
