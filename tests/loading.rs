@@ -17,7 +17,7 @@ use qwisp::text::{Message, Role};
 use qwisp::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
 
-use self::support::server::{Client, Server};
+use self::support::server::{Client, Page, Server};
 use self::support::tiny_model::TinyModel;
 
 mod support;
@@ -756,4 +756,121 @@ fn a_manifest_that_is_complete_and_lacks_a_hash_is_verified_as_a_whole() {
     bad[RECORD_BYTES + 5] ^= 1;
     let error = error_of(load_with(&Client(Server::new(&bad)), &LoadOptions::default(), &store));
     assert_eq!(error.kind(), ErrorKind::Integrity);
+}
+
+#[test]
+fn what_a_server_sends_instead_of_the_file_takes_nothing_away() {
+    let file = file();
+    let promised = with_sha256(&sha256(&file));
+    const TEXT: &[u8] = b"{ \"error\": \"too many requests\" }";
+    let pages: [(&str, &dyn Fn() -> Page); 2] = [("a page", &|| Page::Html), ("a text", &|| Page::Text(TEXT))];
+    for (name, page) in pages {
+        // A part of the file is stored, or all of it and one record is damaged.
+        for is_whole in [false, true] {
+            for options in [LoadOptions::default(), promised.clone()] {
+                let (store, server) = (MemoryStore::default(), Server::new(&file));
+                if is_whole {
+                    load_well(&Client(server.clone()), &options, &store);
+                    store.damage_record(URL, 1, Some(vec![0; 100]));
+                } else {
+                    server.cuts.borrow_mut().push_back(2 * RECORD_BYTES as u64 + 5);
+                    let options = LoadOptions { patience: Duration::ZERO, ..options.clone() };
+                    error_of(load_with(&Client(server.clone()), &options, &store));
+                }
+                let before = (manifest(&store), stored_records(&store));
+                server.pages.borrow_mut().extend([page(), page()]);
+                let error = error_of(load_with(&Client(server.clone()), &options, &store));
+                // Without a hash a shorter answer may as well be a new version, which is no model then.
+                let may_be_file = name == "a text" && options.sha256.is_none();
+                let expected = if may_be_file { ErrorKind::BadFile } else { ErrorKind::Network };
+                assert_eq!(error.kind(), expected, "{name}: {error}");
+                assert_eq!((manifest(&store), stored_records(&store)), before, "{name}");
+
+                server.pages.borrow_mut().clear();
+                server.forget();
+                assert!(load_well(&Client(server.clone()), &options, &store).0.stored, "{name}");
+                assert!(server.sent_bytes.get() <= RECORD_BYTES as u64, "{name}: the rest is still there");
+            }
+        }
+    }
+}
+
+#[test]
+fn another_address_is_asked_when_one_sends_something_else() {
+    let (file, store) = (file(), MemoryStore::default());
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let server = Server::with_addresses(&file, &urls);
+    let promised = with_sha256(&sha256(&file));
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+    *server.after.borrow_mut() =
+        Some((RECORD_BYTES as u64, Box::new(|server| server.pages.borrow_mut().push_back(Page::Text(b"no")))));
+    assert!(load_well(&Client(server.clone()), &promised, &store).0.stored);
+    assert_eq!(server.sent_bytes.get(), file.len() as u64, "nothing came twice");
+    assert_eq!(server.requests.borrow().last().map(|(url, _)| url.as_str()), Some(urls[1]));
+}
+
+#[test]
+fn after_the_last_address_comes_the_first() {
+    let (file, store) = (file(), MemoryStore::default());
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let server = Server::with_addresses(&file, &urls);
+    let promised = with_sha256(&sha256(&file));
+    // The first one is gone for a while, and then the other one.
+    server.gone.borrow_mut().push(urls[0].to_string());
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+    *server.after.borrow_mut() = Some((
+        RECORD_BYTES as u64,
+        Box::new(move |server| {
+            server.gone.replace(vec![urls[1].to_string()]);
+        }),
+    ));
+    assert!(load_well(&Client(server.clone()), &promised, &store).0.stored);
+    assert_eq!(server.requests.borrow().last().map(|(url, _)| url.as_str()), Some(urls[0]));
+
+    // The next load begins where the bytes came from last.
+    let store = MemoryStore::default();
+    server.gone.replace(vec![urls[0].to_string()]);
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+    let impatient = LoadOptions { patience: Duration::ZERO, ..promised.clone() };
+    error_of(load_with(&Client(server.clone()), &impatient, &store));
+    server.gone.replace(vec![urls[1].to_string()]);
+    assert!(load_well(&Client(server.clone()), &promised, &store).0.stored);
+
+    server.gone.replace(urls.map(str::to_string).to_vec());
+    server.forget();
+    error_of(load_with(&Client(server.clone()), &promised, &MemoryStore::default()));
+    assert_eq!(server.requests.borrow().len(), 2, "each is asked once");
+}
+
+#[test]
+fn a_server_without_ranges_has_time_to_send_what_is_there() {
+    let (file, store) = (file(), MemoryStore::default());
+    let server = Server::new(&file);
+    server.does_ranges.set(false);
+    server.cuts.borrow_mut().push_back(2 * RECORD_BYTES as u64 + 5);
+    error_of(load_with(&Client(server.clone()), &impatient(), &store));
+    server.forget();
+    // Together these take longer than a server gets that never answered.
+    server.cuts.borrow_mut().extend([1, 2, 3, 4, 5].map(|n| n * 1_000_000));
+    assert!(load_well(&Client(server.clone()), &LoadOptions::default(), &store).0.stored);
+    assert_eq!(server.pauses.borrow().iter().sum::<Duration>(), Duration::from_millis(15_500));
+}
+
+#[test]
+fn a_server_without_ranges_that_always_breaks_at_the_same_place_is_given_up() {
+    let server = Server::new(&file());
+    server.does_ranges.set(false);
+    server.cuts.borrow_mut().extend([RECORD_BYTES as u64 + 1000; 50]);
+    let error = error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &MemoryStore::default()));
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(server.pauses.borrow().iter().sum::<Duration>() <= LoadOptions::default().patience);
+}
+
+#[test]
+fn a_length_that_no_model_has_is_refused() {
+    let server = Server::new(&file());
+    server.exaggerates_by.set(u64::MAX / 2);
+    let error = error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &MemoryStore::default()));
+    assert_eq!(error.kind(), ErrorKind::BadFile);
+    assert_eq!(server.sent_bytes.get(), 0);
 }

@@ -73,7 +73,7 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
                 sha256: wanted.clone().or_else(|| manifest.sha256.clone()),
             },
         };
-        let mut download = Download::new(source, version, options.patience);
+        let mut download = Download::new(source, version, options.patience, wanted.is_some());
         let total_bytes = download.total_bytes(reporter).await?;
         reporter.total_bytes = total_bytes;
         let count = total_bytes.div_ceil(RECORD_BYTES as u64) as usize;
