@@ -180,8 +180,17 @@ function checkSignal(signal) {
  */
 async function withLock(name, signal, run) {
   if (!navigator.locks) return await run();
-  return await navigator.locks.request(name, { signal }, run).catch((error) => {
+  let hasBegun = false;
+  const begin = () => {
+    hasBegun = true;
+    return run();
+  };
+  try {
+    return await navigator.locks.request(name, { signal }, begin);
+  } catch (error) {
     checkSignal(signal);
+    // The browser has locks and refuses them.
+    if (!hasBegun) return await run();
     throw error;
-  });
+  }
 }
