@@ -1,7 +1,7 @@
 //! Loading: what is reported, what is fetched, what is stored, and what happens when the store, the server or the caller
 //! gives up. On the processor, because none of it depends on what computes.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use qwisp::engine::ChatOptions;
 use qwisp::fetch::Retry;
 use qwisp::generate::{Random, Sampling};
 use qwisp::load::{LoadOptions, Loaded, NotKept, Notice, Phase, Progress, load};
-use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, StoreFailure};
+use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, StoreFailure, Write};
 use qwisp::text::{Message, Role};
 use qwisp::{Error, ErrorKind};
 use sha2::{Digest, Sha256};
 
-use self::support::server::{Client, Server};
+use self::support::server::{Client, Page, Server};
 use self::support::tiny_model::TinyModel;
 
 mod support;
@@ -293,7 +293,7 @@ fn a_file_that_changes_all_the_time_is_not_to_be_had() {
     let error = error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &store));
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(error.to_string().contains("changed"), "{error}");
-    assert_eq!(stored_records(&store), [] as [u32; 0]);
+    assert!(!is_complete(&store));
 }
 
 #[test]
@@ -531,6 +531,8 @@ struct FaultyStore {
     free_bytes: Cell<Option<u64>>,
     /// Whether nothing in it works.
     is_broken: Cell<bool>,
+    /// What it says that it has, instead of the truth.
+    manifest: RefCell<Option<Manifest>>,
 }
 
 impl FaultyStore {
@@ -542,6 +544,9 @@ impl FaultyStore {
 impl Store for FaultyStore {
     async fn manifest(&self, key: &str) -> Result<Option<Manifest>, StoreFailure> {
         self.check()?;
+        if let Some(manifest) = &*self.manifest.borrow() {
+            return Ok(Some(manifest.clone()));
+        }
         self.store.manifest(key).await
     }
 
@@ -550,12 +555,19 @@ impl Store for FaultyStore {
         self.store.read_record(key, index, buffer).await
     }
 
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure> {
+    async fn write_record(
+        &self,
+        key: &str,
+        index: u32,
+        bytes: &[u8],
+        manifest: &Manifest,
+        write: Write,
+    ) -> Result<(), StoreFailure> {
         self.check()?;
         if let Some(room) = self.room.get() {
             self.room.set(Some(room.checked_sub(1).ok_or(StoreFailure::Full)?));
         }
-        self.store.write_record(key, index, bytes, manifest).await
+        self.store.write_record(key, index, bytes, manifest, write).await
     }
 
     async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
@@ -671,4 +683,194 @@ fn a_file_that_is_shorter_than_its_server_says_is_given_up() {
     let error = error_of(load_with(&Client(server), &LoadOptions::default(), &store));
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(!is_complete(&store));
+}
+
+#[test]
+fn a_file_that_another_tab_removes_or_replaces_is_loaded_but_not_kept() {
+    let (file, other) = (file_of(1), file_of(2));
+    for replacement in [None, Some(&other)] {
+        let (store, server) = (MemoryStore::default(), Server::new(&file));
+        let mut is_pending = true;
+        let mut reports = Vec::new();
+        let on_progress = |progress: Progress| {
+            reports.push(progress);
+            if progress.loaded_bytes >= RECORD_BYTES as u64 && std::mem::take(&mut is_pending) {
+                block_on(store.remove(URL)).expect("the store works");
+                if let Some(other) = replacement {
+                    load_well(&Client(Server::new(other)), &LoadOptions::default(), &store);
+                }
+            }
+            ControlFlow::Continue(())
+        };
+        let loaded =
+            block_on(load(&Processor, URL, &LoadOptions::default(), Some(&store), &Client(server), on_progress));
+        assert!(!loaded.expect("the server has it all").stored);
+        assert_eq!(notices(&reports), [Notice::NotKept { reason: NotKept::Refused, missing_bytes: None }]);
+        assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), replacement.map(|other| sha256(other)));
+        assert_eq!(stored_records(&store).len(), if replacement.is_some() { RECORDS } else { 0 });
+    }
+}
+
+#[test]
+fn a_load_from_the_store_that_another_tab_empties_is_not_said_to_be_stored() {
+    let (store, server) = (MemoryStore::default(), Server::new(&file()));
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    let on_progress = |progress: Progress| {
+        if progress.phase == Phase::Verify {
+            block_on(store.remove(URL)).expect("the store works");
+        }
+        ControlFlow::Continue(())
+    };
+    let client = Client(server);
+    let loaded = block_on(load(&Processor, URL, &LoadOptions::default(), Some(&store), &client, on_progress));
+    assert!(!loaded.expect("all was read").stored);
+    assert_eq!(manifest(&store), None);
+}
+
+#[test]
+fn a_stored_file_stays_until_something_of_the_one_that_is_wanted_is_kept() {
+    let (old, new) = (file_of(1), file_of(2));
+    let store = FaultyStore::default();
+    let server = Server::new(&old);
+    load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    server.change(&new, Some("\"2\""));
+    server.gone.borrow_mut().push(URL.to_string());
+    error_of(load_with(&Client(server.clone()), &with_sha256(&sha256(&new)), &store));
+    assert!(is_complete(&store));
+    // What it has of the other one is room for the new one.
+    server.gone.borrow_mut().clear();
+    store.free_bytes.set(Some(0));
+    assert!(load_well(&Client(server), &with_sha256(&sha256(&new)), &store).0.stored);
+    assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), Some(sha256(&new)));
+    assert_eq!(stored_records(&store.store).len(), RECORDS);
+}
+
+#[test]
+fn a_manifest_that_is_complete_and_lacks_a_hash_is_verified_as_a_whole() {
+    let (file, store) = (file(), FaultyStore::default());
+    load_well(&Client(Server::new(&file)), &LoadOptions::default(), &store);
+    let mut broken = manifest(&store).expect("the file is stored");
+    broken.record_hashes[1] = None;
+    store.manifest.replace(Some(broken));
+    let mut bad = file.clone();
+    bad[RECORD_BYTES + 5] ^= 1;
+    let error = error_of(load_with(&Client(Server::new(&bad)), &LoadOptions::default(), &store));
+    assert_eq!(error.kind(), ErrorKind::Integrity);
+}
+
+#[test]
+fn what_a_server_sends_instead_of_the_file_takes_nothing_away() {
+    let file = file();
+    let promised = with_sha256(&sha256(&file));
+    const TEXT: &[u8] = b"{ \"error\": \"too many requests\" }";
+    let pages: [(&str, &dyn Fn() -> Page); 2] = [("a page", &|| Page::Html), ("a text", &|| Page::Text(TEXT))];
+    for (name, page) in pages {
+        // A part of the file is stored, or all of it and one record is damaged.
+        for is_whole in [false, true] {
+            for options in [LoadOptions::default(), promised.clone()] {
+                let (store, server) = (MemoryStore::default(), Server::new(&file));
+                if is_whole {
+                    load_well(&Client(server.clone()), &options, &store);
+                    store.damage_record(URL, 1, Some(vec![0; 100]));
+                } else {
+                    server.cuts.borrow_mut().push_back(2 * RECORD_BYTES as u64 + 5);
+                    let options = LoadOptions { patience: Duration::ZERO, ..options.clone() };
+                    error_of(load_with(&Client(server.clone()), &options, &store));
+                }
+                let before = (manifest(&store), stored_records(&store));
+                server.pages.borrow_mut().extend([page(), page()]);
+                let error = error_of(load_with(&Client(server.clone()), &options, &store));
+                // Without a hash a shorter answer may as well be a new version, which is no model then.
+                let may_be_file = name == "a text" && options.sha256.is_none();
+                let expected = if may_be_file { ErrorKind::BadFile } else { ErrorKind::Network };
+                assert_eq!(error.kind(), expected, "{name}: {error}");
+                assert_eq!((manifest(&store), stored_records(&store)), before, "{name}");
+
+                server.pages.borrow_mut().clear();
+                server.forget();
+                assert!(load_well(&Client(server.clone()), &options, &store).0.stored, "{name}");
+                assert!(server.sent_bytes.get() <= RECORD_BYTES as u64, "{name}: the rest is still there");
+            }
+        }
+    }
+}
+
+#[test]
+fn another_address_is_asked_when_one_sends_something_else() {
+    let (file, store) = (file(), MemoryStore::default());
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let server = Server::with_addresses(&file, &urls);
+    let promised = with_sha256(&sha256(&file));
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+    *server.after.borrow_mut() =
+        Some((RECORD_BYTES as u64, Box::new(|server| server.pages.borrow_mut().push_back(Page::Text(b"no")))));
+    assert!(load_well(&Client(server.clone()), &promised, &store).0.stored);
+    assert_eq!(server.sent_bytes.get(), file.len() as u64, "nothing came twice");
+    assert_eq!(server.requests.borrow().last().map(|(url, _)| url.as_str()), Some(urls[1]));
+}
+
+#[test]
+fn after_the_last_address_comes_the_first() {
+    let (file, store) = (file(), MemoryStore::default());
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let server = Server::with_addresses(&file, &urls);
+    let promised = with_sha256(&sha256(&file));
+    // The first one is gone for a while, and then the other one.
+    server.gone.borrow_mut().push(urls[0].to_string());
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+    *server.after.borrow_mut() = Some((
+        RECORD_BYTES as u64,
+        Box::new(move |server| {
+            server.gone.replace(vec![urls[1].to_string()]);
+        }),
+    ));
+    assert!(load_well(&Client(server.clone()), &promised, &store).0.stored);
+    assert_eq!(server.requests.borrow().last().map(|(url, _)| url.as_str()), Some(urls[0]));
+
+    // The next load begins where the bytes came from last.
+    let store = MemoryStore::default();
+    server.gone.replace(vec![urls[0].to_string()]);
+    server.cuts.borrow_mut().push_back(RECORD_BYTES as u64 + 5);
+    let impatient = LoadOptions { patience: Duration::ZERO, ..promised.clone() };
+    error_of(load_with(&Client(server.clone()), &impatient, &store));
+    server.gone.replace(vec![urls[1].to_string()]);
+    assert!(load_well(&Client(server.clone()), &promised, &store).0.stored);
+
+    server.gone.replace(urls.map(str::to_string).to_vec());
+    server.forget();
+    error_of(load_with(&Client(server.clone()), &promised, &MemoryStore::default()));
+    assert_eq!(server.requests.borrow().len(), 2, "each is asked once");
+}
+
+#[test]
+fn a_server_without_ranges_has_time_to_send_what_is_there() {
+    let (file, store) = (file(), MemoryStore::default());
+    let server = Server::new(&file);
+    server.does_ranges.set(false);
+    server.cuts.borrow_mut().push_back(2 * RECORD_BYTES as u64 + 5);
+    error_of(load_with(&Client(server.clone()), &impatient(), &store));
+    server.forget();
+    // Together these take longer than a server gets that never answered.
+    server.cuts.borrow_mut().extend([1, 2, 3, 4, 5].map(|n| n * 1_000_000));
+    assert!(load_well(&Client(server.clone()), &LoadOptions::default(), &store).0.stored);
+    assert_eq!(server.pauses.borrow().iter().sum::<Duration>(), Duration::from_millis(15_500));
+}
+
+#[test]
+fn a_server_without_ranges_that_always_breaks_at_the_same_place_is_given_up() {
+    let server = Server::new(&file());
+    server.does_ranges.set(false);
+    server.cuts.borrow_mut().extend([RECORD_BYTES as u64 + 1000; 50]);
+    let error = error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &MemoryStore::default()));
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(server.pauses.borrow().iter().sum::<Duration>() <= LoadOptions::default().patience);
+}
+
+#[test]
+fn a_length_that_no_model_has_is_refused() {
+    let server = Server::new(&file());
+    server.exaggerates_by.set(u64::MAX / 2);
+    let error = error_of(load_with(&Client(server.clone()), &LoadOptions::default(), &MemoryStore::default()));
+    assert_eq!(error.kind(), ErrorKind::BadFile);
+    assert_eq!(server.sent_bytes.get(), 0);
 }

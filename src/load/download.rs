@@ -13,6 +13,8 @@ use crate::store::RECORD_BYTES;
 const HEAD_BYTES: u64 = 8 << 20;
 /// While it waits the caller is told this often.
 const WAIT_REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// No model that a browser can hold is longer. What a server says beyond that would be room asked for in vain.
+const MAX_TOTAL_BYTES: u64 = 64 << 30;
 
 /// Why a load can't go on.
 pub(super) enum Problem {
@@ -57,12 +59,20 @@ pub(super) struct Download<'a, S: Source> {
     pub(super) version: Version,
     body: Option<OpenBody<S::Body>>,
     patience: Patience,
+    /// Whether the caller knows the hash of the file: then an answer of another length is not the file.
+    is_promised: bool,
+    /// Where the bytes end that came so far. Only those beyond are news.
+    furthest: u64,
+    /// How many addresses in a row failed without bringing news.
+    failed_addresses: usize,
 }
 
 impl<'a, S: Source> Download<'a, S> {
-    pub(super) fn new(source: &'a S, version: Version, patience: Duration) -> Self {
+    /// Fetches `version`, whose hash the caller knows if it `is_promised`.
+    pub(super) fn new(source: &'a S, version: Version, patience: Duration, is_promised: bool) -> Self {
         let address = source.addresses().iter().position(|url| *url == version.url).unwrap_or(0);
-        Self { source, address, version, body: None, patience: Patience::new(patience) }
+        let patience = Patience::new(patience);
+        Self { source, address, version, body: None, patience, is_promised, furthest: 0, failed_addresses: 0 }
     }
 
     /// Opens the file at its beginning, unless its length is known; returns the length.
@@ -90,7 +100,7 @@ impl<'a, S: Source> Download<'a, S> {
         buffer.clear();
         buffer.reserve_exact(RECORD_BYTES);
         while (buffer.len() as u64) < record.end - record.start {
-            let outcome = self.read_some(&record, end, known, buffer).await?;
+            let outcome = self.read_some(&record, end, known, buffer, reporter).await?;
             let loaded_bytes = record.start + buffer.len() as u64;
             match outcome {
                 Ok(()) => reporter.report_part(loaded_bytes)?,
@@ -107,6 +117,7 @@ impl<'a, S: Source> Download<'a, S> {
         end: u64,
         known: &Known<'_>,
         buffer: &mut Vec<u8>,
+        reporter: &mut Reporter<'_>,
     ) -> Result<Result<(), Failure>, Problem> {
         let wanted = record.start + buffer.len() as u64;
         let leads_there = |position: u64| position == wanted || (buffer.is_empty() && position < wanted);
@@ -127,7 +138,11 @@ impl<'a, S: Source> Download<'a, S> {
             buffer.clear();
         }
         while open.position < record.start {
-            if let Err(failure) = skip_record(self.source, open, known, &self.version, buffer).await? {
+            let skipped = skip_record(self.source, open, known, &self.version, buffer, || {
+                self.patience.mark_answered();
+                reporter.report_part(wanted)
+            });
+            if let Err(failure) = skipped.await? {
                 return Ok(Err(failure));
             }
         }
@@ -135,7 +150,11 @@ impl<'a, S: Source> Download<'a, S> {
         if let Err(failure) = open.read(buffer, limit).await {
             return Ok(Err(failure));
         }
-        self.patience.restore();
+        if open.position > self.furthest {
+            self.furthest = open.position;
+            self.failed_addresses = 0;
+            self.patience.restore();
+        }
         if open.is_over {
             // As the first range is, or the server has cut this one short.
             self.body = None;
@@ -150,20 +169,35 @@ impl<'a, S: Source> Download<'a, S> {
             return Err(Error::new(ErrorKind::Internal, "a file has no address").into());
         };
         let validator = self.version.validator.as_deref().filter(|_| self.version.url == *url);
+        let is_known = self.version.total_bytes.is_some();
         let mut answer = match self.source.open(url, range, validator).await {
             Ok(answer) => answer,
-            Err(failure) => return Ok(Err(failure)),
+            Err(failure) => return Ok(Err(of_address(failure, url, is_known))),
         };
         if answer.total_bytes.or(self.version.total_bytes).is_none() {
             // Another origin may hide how long the whole is. A plain answer always shows its length.
             answer = match self.source.open(url, WHOLE, validator).await {
                 Ok(answer) => answer,
-                Err(failure) => return Ok(Err(failure)),
+                Err(failure) => return Ok(Err(of_address(failure, url, is_known))),
             };
+        }
+        if let Some(total_bytes) = answer.total_bytes.filter(|total_bytes| *total_bytes > MAX_TOTAL_BYTES) {
+            let error = Error::new(ErrorKind::BadFile, "the file is longer than any model that can be loaded")
+                .at(url)
+                .got(format!("{total_bytes} bytes"))
+                .expected(format!("at most {MAX_TOTAL_BYTES}"));
+            return Ok(Err(of_address(Failure { error, retry: Retry::Never }, url, is_known)));
         }
         if let (Some(before), Some(now)) = (self.version.total_bytes, answer.total_bytes)
             && before != now
         {
+            if self.is_promised {
+                let error = Error::new(ErrorKind::Network, "the server sends something else than the file")
+                    .at(url)
+                    .got(format!("{now} bytes"))
+                    .expected(format!("{before} bytes"));
+                return Ok(Err(Failure { error, retry: Retry::Never }));
+            }
             return Err(changed(url, format!("{now} bytes"), format!("{before} bytes, as before")));
         }
         if let (Some(before), Some(now)) = (validator, &answer.validator)
@@ -171,7 +205,6 @@ impl<'a, S: Source> Download<'a, S> {
         {
             return Err(changed(url, format!("version {now}"), format!("version {before}, as before")));
         }
-        let is_first_contact = self.version.total_bytes.is_none();
         let version = &mut self.version;
         version.total_bytes = version.total_bytes.or(answer.total_bytes);
         if version.url != *url || version.validator.is_none() {
@@ -179,7 +212,7 @@ impl<'a, S: Source> Download<'a, S> {
             version.validator = answer.validator;
         }
         version.sha256 = version.sha256.take().or(answer.sha256);
-        if is_first_contact && version.sha256.is_none() {
+        if !is_known && version.sha256.is_none() {
             version.sha256 = self.source.published_sha256(url).await;
         }
         self.body = Some(OpenBody { body: answer.body, position: answer.first, brought_bytes: false, is_over: false });
@@ -192,7 +225,7 @@ impl<'a, S: Source> Download<'a, S> {
         self.version.sha256.is_some() || (self.version.validator.is_some() && url == Some(&self.version.url))
     }
 
-    /// After a failure: waits until it is time to ask again, or turns to the next address.
+    /// After a failure: waits until it is time to ask again, or turns to the next address, after the last to the first.
     ///
     /// # Errors
     /// The failure's, when neither makes sense any more; `aborted` when the caller says so.
@@ -207,10 +240,12 @@ impl<'a, S: Source> Download<'a, S> {
             return Err(failure.error.into());
         }
         let Some(mut wait) = self.patience.pause(failure.retry, self.source.random()) else {
-            if self.address + 1 == self.source.addresses().len() {
+            let addresses = self.source.addresses().len();
+            self.failed_addresses += 1;
+            if self.failed_addresses >= addresses {
                 return Err(failure.error.into());
             }
-            self.address += 1;
+            self.address = (self.address + 1) % addresses;
             self.patience.start_over();
             return Ok(());
         };
@@ -254,13 +289,23 @@ impl<B: Body> OpenBody<B> {
     }
 }
 
-/// Reads a record that is there already, and compares it. `buffer` is empty before and after.
+/// What an address answers instead of a file that is known: that says something of the address, not of the file.
+fn of_address(failure: Failure, url: &str, is_known: bool) -> Failure {
+    if !is_known || failure.error.kind() != ErrorKind::BadFile {
+        return failure;
+    }
+    let error = Error::new(ErrorKind::Network, "the server sends something else than the file");
+    Failure { error: error.at(url).got(failure.error), ..failure }
+}
+
+/// Reads a record that is there already, and compares it; `on_bytes` hears of bytes. `buffer` is empty before and after.
 async fn skip_record<S: Source>(
     source: &S,
     open: &mut OpenBody<S::Body>,
     known: &Known<'_>,
     version: &Version,
     buffer: &mut Vec<u8>,
+    mut on_bytes: impl FnMut() -> Result<(), Error>,
 ) -> Result<Result<(), Failure>, Problem> {
     let index = (open.position / RECORD_BYTES as u64) as usize;
     while buffer.len() < RECORD_BYTES {
@@ -278,6 +323,7 @@ async fn skip_record<S: Source>(
                 .expected("more");
             return Ok(Err(Failure { error, retry: Retry::Later }));
         }
+        on_bytes()?;
     }
     if let Some(Some(expected)) = known.hashes.get(index) {
         let found = source.sha256(buffer).await;

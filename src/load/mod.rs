@@ -87,15 +87,11 @@ pub async fn load<P: Platform, S: Source, T: Store>(
     }
     let mut reporter = Reporter::new(&mut on_progress);
     for changes in 0.. {
-        let changed = match load_version(platform, key, options, store, source, &mut reporter).await {
+        let changed = match load_version(platform, key, options, store, source, changes > 0, &mut reporter).await {
             Ok(loaded) => return Ok(loaded),
             Err(Problem::Failed(error)) => return Err(error),
             Err(Problem::Changed(error)) => error,
         };
-        if let Some(store) = store {
-            // What can't be removed has the name of another version, and so is found out again.
-            let _ = store.remove(key).await;
-        }
         if changes == MAX_CHANGES {
             return Err(changed);
         }
@@ -104,16 +100,17 @@ pub async fn load<P: Platform, S: Source, T: Store>(
     Err(Error::new(ErrorKind::Internal, "loading has no end"))
 }
 
-/// Loads one version of the file.
+/// Loads one version of the file: another one than is stored, if it `has_changed`.
 async fn load_version<P: Platform, S: Source, T: Store>(
     platform: &P,
     key: &str,
     options: &LoadOptions,
     store: Option<&T>,
     source: &S,
+    has_changed: bool,
     reporter: &mut Reporter<'_>,
 ) -> Result<Loaded<P::Backend>, Problem> {
-    let mut records = Records::open(key, source, store, options, reporter).await?;
+    let mut records = Records::open(key, source, store, options, has_changed, reporter).await?;
     let loaded = load_records(platform, &mut records, options, reporter).await;
     if let Err(Problem::Failed(error)) = &loaded {
         records.give_up(error).await;

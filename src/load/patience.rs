@@ -29,6 +29,11 @@ impl Patience {
         *self = Self { answered: true, ..Self::new(self.limit) };
     }
 
+    /// Bytes came, but none that weren't there: the server exists, and what failed before still counts.
+    pub(super) fn mark_answered(&mut self) {
+        self.answered = true;
+    }
+
     /// Another server is asked, with patience of its own.
     pub(super) fn start_over(&mut self) {
         *self = Self::new(self.limit);

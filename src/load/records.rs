@@ -7,7 +7,7 @@ use super::download::{Download, Known, Problem, Version, changed_record, record_
 use super::progress::{NotKept, Notice, Phase, Reporter};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::{Source, hexadecimal};
-use crate::store::{Manifest, RECORD_BYTES, Store, StoreFailure};
+use crate::store::{Manifest, RECORD_BYTES, Store, StoreFailure, Write};
 
 /// The records of a file, in order. First download, resumed download and a stored file are the same to it.
 pub(super) struct Records<'a, S: Source, T: Store> {
@@ -17,6 +17,10 @@ pub(super) struct Records<'a, S: Source, T: Store> {
     store: Option<&'a T>,
     /// Whether records may be written. The store may still have some when it takes no more.
     is_keeping: bool,
+    /// What the next record is written over.
+    write: Write,
+    /// How much room there will be more when what is stored of another version is replaced.
+    replaced_bytes: u64,
     /// What the store has. Its hashes are those of records that are there.
     manifest: Manifest,
     /// The hash of each record that was seen: what the server would send again.
@@ -30,12 +34,14 @@ pub(super) struct Records<'a, S: Source, T: Store> {
 }
 
 impl<'a, S: Source, T: Store> Records<'a, S, T> {
-    /// Looks into the store, and asks the source how long the file is if that isn't known.
+    /// Looks into the store, and asks the source how long the file is if that isn't known. What is stored of another version,
+    /// as all of it is when the file `has_changed`, stays until the first record of this one replaces it.
     pub(super) async fn open(
         key: &'a str,
         source: &'a S,
         store: Option<&'a T>,
         options: &LoadOptions,
+        has_changed: bool,
         reporter: &mut Reporter<'_>,
     ) -> Result<Self, Problem> {
         let wanted = options.sha256.as_ref().map(|hash| hash.to_ascii_lowercase());
@@ -49,13 +55,14 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
                 }
             },
         };
-        let stored = match (store, stored) {
-            (Some(store), Some(manifest)) if !is_usable(&manifest, wanted.as_deref()) => {
-                // What can't be removed is written over.
-                let _ = store.remove(key).await;
-                None
+        let (write, replaced_bytes, stored) = match stored {
+            None => (Write::Create, 0, None),
+            Some(mut manifest) if !has_changed && is_usable(&manifest, wanted.as_deref()) => {
+                // What was never verified as a whole is so in the end.
+                manifest.is_complete = manifest.has_all();
+                (Write::Add, 0, Some(manifest))
             }
-            (_, stored) => stored,
+            Some(manifest) => (Write::Replace, stored_bytes(&manifest), None),
         };
         let version = match &stored {
             None => Version { sha256: wanted.clone(), ..Version::default() },
@@ -66,7 +73,7 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
                 sha256: wanted.clone().or_else(|| manifest.sha256.clone()),
             },
         };
-        let mut download = Download::new(source, version, options.patience);
+        let mut download = Download::new(source, version, options.patience, wanted.is_some());
         let total_bytes = download.total_bytes(reporter).await?;
         reporter.total_bytes = total_bytes;
         let count = total_bytes.div_ceil(RECORD_BYTES as u64) as usize;
@@ -87,6 +94,8 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
             download,
             store,
             is_keeping: store.is_some(),
+            write,
+            replaced_bytes,
             hashes: manifest.record_hashes.clone(),
             is_fetched: vec![false; count],
             manifest,
@@ -185,17 +194,20 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
         }
         self.describe_version();
         self.manifest.record_hashes[index].clone_from(&self.hashes[index]);
-        if let Err(failure) = store.write_record(self.key, index as u32, record, &self.manifest).await {
-            self.manifest.record_hashes[index] = None;
-            // What was stored before stays: it is verified, and saves the next load so much of its download.
-            self.is_keeping = false;
-            reporter.notice(not_kept(&failure));
+        match store.write_record(self.key, index as u32, record, &self.manifest, self.write).await {
+            Ok(()) => self.write = Write::Add,
+            Err(failure) => {
+                self.manifest.record_hashes[index] = None;
+                // What was stored before stays: it is verified, and saves the next load so much of its download.
+                self.is_keeping = false;
+                reporter.notice(not_kept(&failure));
+            }
         }
     }
 
     /// How many bytes of room are lacking for the records that aren't stored.
     async fn missing_room(&self, store: &T) -> Option<u64> {
-        let free = store.free_bytes().await?;
+        let free = store.free_bytes().await?.saturating_add(self.replaced_bytes);
         let bytes = |index| {
             let range = record_range(index, self.manifest.total_bytes);
             range.end - range.start
@@ -225,7 +237,7 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
         if let Err(failure) = store.write_manifest(self.key, &self.manifest).await {
             reporter.notice(not_kept(&failure));
             // That it is in use may go unnoticed; that it is complete may not.
-            return Ok(was_complete && !self.has_fetched);
+            return Ok(was_complete && !self.has_fetched && failure != StoreFailure::Replaced);
         }
         Ok(true)
     }
@@ -233,14 +245,9 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
     /// Loading failed. Verified records of a good file stay, for the next attempt; nothing else does.
     pub(super) async fn give_up(&self, error: &Error) {
         let is_bad = matches!(error.kind(), ErrorKind::Integrity | ErrorKind::BadFile | ErrorKind::UnsupportedModel);
-        if is_bad && !self.manifest.is_complete {
-            self.discard().await;
-        }
-    }
-
-    /// Removes what is stored of the file.
-    pub(super) async fn discard(&self) {
-        if let Some(store) = self.store {
+        // What is there of another version isn't bad.
+        let is_stored = self.write == Write::Add;
+        if let Some(store) = self.store.filter(|_| is_bad && is_stored && !self.manifest.is_complete) {
             // What can't be removed is no complete file, and is written over.
             let _ = store.remove(self.key).await;
         }
@@ -267,11 +274,17 @@ fn is_usable(manifest: &Manifest, wanted: Option<&str>) -> bool {
         && manifest.record_hashes.len() as u64 == manifest.total_bytes.div_ceil(RECORD_BYTES as u64)
 }
 
+/// How many bytes of a file are stored.
+fn stored_bytes(manifest: &Manifest) -> u64 {
+    let records = manifest.record_hashes.iter().filter(|hash| hash.is_some()).count() as u64;
+    (records * u64::from(manifest.record_bytes)).min(manifest.total_bytes)
+}
+
 /// What a person should know of a store that failed.
 pub(super) fn not_kept(failure: &StoreFailure) -> Notice {
     let reason = match failure {
         StoreFailure::Full => NotKept::NoRoom,
-        StoreFailure::Refused(_) => NotKept::Refused,
+        StoreFailure::Replaced | StoreFailure::Refused(_) => NotKept::Refused,
     };
     Notice::NotKept { reason, missing_bytes: None }
 }

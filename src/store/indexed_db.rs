@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-use super::{Manifest, Store, StoreFailure};
+use super::{Manifest, Store, StoreFailure, Write};
 
 /// How many records are read ahead of the one that is asked for: while one is handed to the device, the browser fetches and
 /// hashes those after it.
@@ -27,7 +27,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     fn release(this: &ModelStore, bytes: &Uint8Array);
     #[wasm_bindgen(method, js_name = writeRecord)]
-    fn write_record(this: &ModelStore, address: &str, index: u32, bytes: &[u8], fields: JsValue) -> Promise;
+    fn write_record(
+        this: &ModelStore,
+        address: &str,
+        index: u32,
+        bytes: &[u8],
+        fields: JsValue,
+        write: &str,
+    ) -> Promise;
     #[wasm_bindgen(method, js_name = writeManifest)]
     fn write_manifest(this: &ModelStore, address: &str, fields: JsValue) -> Promise;
     #[wasm_bindgen(method)]
@@ -106,8 +113,20 @@ impl Store for IndexedDb {
         Ok(Some(record.sha256().unwrap_or_else(hash)))
     }
 
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure> {
-        settled(self.store.write_record(key, index, bytes, fields(manifest)?)).await.map(drop)
+    async fn write_record(
+        &self,
+        key: &str,
+        index: u32,
+        bytes: &[u8],
+        manifest: &Manifest,
+        write: Write,
+    ) -> Result<(), StoreFailure> {
+        let write = match write {
+            Write::Create => "create",
+            Write::Add => "add",
+            Write::Replace => "replace",
+        };
+        settled(self.store.write_record(key, index, bytes, fields(manifest)?, write)).await.map(drop)
     }
 
     async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
@@ -128,6 +147,7 @@ async fn settled(promise: Promise) -> Result<JsValue, StoreFailure> {
         let field = |name: &str| Reflect::get(&error, &name.into()).ok().and_then(|value| value.as_string());
         match field("name") {
             Some(name) if name == "QuotaExceededError" => StoreFailure::Full,
+            Some(name) if name == "ReplacedError" => StoreFailure::Replaced,
             name => {
                 StoreFailure::Refused(format!("{}: {}", name.unwrap_or_default(), field("message").unwrap_or_default()))
             }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Manifest, Store, StoreFailure};
+use super::{Manifest, Store, StoreFailure, Write};
 
 /// A [`Store`] in memory, for tests and for programs that load a model more than once.
 #[derive(Debug, Default)]
@@ -46,13 +46,28 @@ impl Store for MemoryStore {
         Ok(Some(Sha256::digest(record).iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure> {
+    async fn write_record(
+        &self,
+        key: &str,
+        index: u32,
+        bytes: &[u8],
+        manifest: &Manifest,
+        write: Write,
+    ) -> Result<(), StoreFailure> {
+        let merged = manifest.merged_into(self.manifests.borrow().get(key), index as usize, write)?;
+        if write == Write::Replace {
+            self.remove(key).await?;
+        }
         self.records.borrow_mut().insert((key.to_string(), index), bytes.to_vec());
-        self.write_manifest(key, manifest).await
+        self.manifests.borrow_mut().insert(key.to_string(), merged);
+        Ok(())
     }
 
     async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
-        self.manifests.borrow_mut().insert(key.to_string(), manifest.clone());
+        match self.manifests.borrow_mut().get_mut(key) {
+            Some(stored) if stored.record_hashes == manifest.record_hashes => stored.clone_from(manifest),
+            _ => return Err(StoreFailure::Replaced),
+        }
         Ok(())
     }
 

@@ -34,11 +34,63 @@ pub struct Manifest {
     pub is_complete: bool,
 }
 
+impl Manifest {
+    /// Whether all records are there and the whole file was verified. One that says so and lacks a record is not.
+    pub fn has_all(&self) -> bool {
+        self.is_complete && self.record_hashes.iter().all(Option::is_some)
+    }
+
+    /// What is to be stored after the record `index` was, where `stored` is there now. Other tabs may have written, replaced
+    /// or removed the file meanwhile: only what is in the store says which records it has.
+    ///
+    /// # Errors
+    /// [`StoreFailure::Replaced`] when `stored` isn't what `write` says that it is.
+    pub fn merged_into(&self, stored: Option<&Self>, index: usize, write: Write) -> Result<Self, StoreFailure> {
+        let stored = match (write, stored) {
+            (Write::Replace, _) | (Write::Create, None) => None,
+            (Write::Add, None) => return Err(StoreFailure::Replaced),
+            (_, Some(stored)) if self.is_of_other_version(stored) => return Err(StoreFailure::Replaced),
+            (_, stored) => stored,
+        };
+        let mut merged = self.clone();
+        merged.record_hashes =
+            stored.map_or(vec![None; self.record_hashes.len()], |stored| stored.record_hashes.clone());
+        merged.record_hashes[index].clone_from(&self.record_hashes[index]);
+        merged.sha256 = merged.sha256.or_else(|| stored?.sha256.clone());
+        merged.is_complete = stored.is_some_and(|stored| stored.is_complete);
+        merged.is_complete = merged.has_all();
+        Ok(merged)
+    }
+
+    fn is_of_other_version(&self, other: &Self) -> bool {
+        let differ = |one: &Option<String>, other: &Option<String>| one.is_some() && other.is_some() && one != other;
+        self.total_bytes != other.total_bytes
+            || self.record_bytes != other.record_bytes
+            || self.record_hashes.len() != other.record_hashes.len()
+            || differ(&self.sha256, &other.sha256)
+            || (self.url == other.url && differ(&self.validator, &other.validator))
+            || self.record_hashes.iter().zip(&other.record_hashes).any(|(one, other)| differ(one, other))
+    }
+}
+
+/// What a record is written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// Nothing of the file was stored.
+    Create,
+    /// Records of the same version are there.
+    Add,
+    /// Whatever is there is of another version, and goes.
+    Replace,
+}
+
 /// Why a store didn't do what it was asked to. A model loads without.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreFailure {
     /// There is no room.
     Full,
+    /// What was stored of the file was removed or replaced meanwhile.
+    Replaced,
     /// Anything else, in the store's words.
     Refused(String),
 }
@@ -53,10 +105,19 @@ pub trait Store {
     /// it doesn't have the record.
     async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure>;
 
-    /// Keeps a record together with the manifest that has its hash: both or neither.
-    async fn write_record(&self, key: &str, index: u32, bytes: &[u8], manifest: &Manifest) -> Result<(), StoreFailure>;
+    /// Keeps a record together with the manifest that has its hash, [`Manifest::merged_into`] what is stored: both or
+    /// neither.
+    async fn write_record(
+        &self,
+        key: &str,
+        index: u32,
+        bytes: &[u8],
+        manifest: &Manifest,
+        write: Write,
+    ) -> Result<(), StoreFailure>;
 
-    /// Keeps a manifest. The file counts as used now.
+    /// Keeps a manifest that has the hashes of just those records that are stored; otherwise it fails with
+    /// [`StoreFailure::Replaced`]. The file counts as used now.
     async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure>;
 
     /// Removes a file, complete or not.

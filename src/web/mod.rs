@@ -66,22 +66,22 @@ struct Info {
 }
 
 /// Why a file isn't kept.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NotKeptInfo {
     reason: NotKept,
     missing_bytes: Option<u64>,
 }
 
-/// What loading gave, and the last thing that was worth knowing.
+/// What loading gave, and why the file isn't kept if it isn't.
 struct LoadedWith<B: Backend> {
     loaded: Loaded<B>,
-    notice: Option<Notice>,
+    not_kept: Option<NotKeptInfo>,
 }
 
 impl Info {
     fn new<B: Backend>(outcome: &LoadedWith<B>, backend: &'static str, adapter: String, tier: &'static str) -> Self {
-        let LoadedWith { loaded, notice } = outcome;
+        let LoadedWith { loaded, not_kept } = outcome;
         let config = &loaded.engine.model().config;
         let dimensions = &config.dimensions;
         Self {
@@ -107,12 +107,7 @@ impl Info {
                 wasm_bytes: wasm_bytes(),
             },
             stored: loaded.stored,
-            not_kept: match *notice {
-                Some(Notice::NotKept { reason, missing_bytes }) if !loaded.stored => {
-                    Some(NotKeptInfo { reason, missing_bytes })
-                }
-                _ => None,
-            },
+            not_kept: not_kept.filter(|_| !loaded.stored),
         }
     }
 }
@@ -360,11 +355,16 @@ async fn load_on<P: Platform>(
     // A browser that refuses to store anything can still chat.
     let is_refused = options.cache && store.is_none();
     let mut notice = is_refused.then_some(Notice::NotKept { reason: NotKept::Refused, missing_bytes: None });
+    // Apart, because a later notice of something else doesn't undo it.
+    let mut not_kept = is_refused.then_some(NotKeptInfo { reason: NotKept::Refused, missing_bytes: None });
     let report = |progress: Progress| {
         if signal.aborted() {
             return ControlFlow::Break(());
         }
         notice = progress.notice.or(notice);
+        if let Some(Notice::NotKept { reason, missing_bytes }) = notice {
+            not_kept = Some(NotKeptInfo { reason, missing_bytes });
+        }
         if let Ok(progress) = to_js(&Progress { notice, ..progress }) {
             // What a listener throws is its own affair.
             let _ = on_progress.call1(&JsValue::NULL, &progress);
@@ -372,7 +372,7 @@ async fn load_on<P: Platform>(
         ControlFlow::Continue(())
     };
     let loaded = load(platform, &options.address, &load_options, store, source, report).await?;
-    Ok(LoadedWith { loaded, notice })
+    Ok(LoadedWith { loaded, not_kept })
 }
 
 /// The size of this module's memory, which never shrinks.

@@ -15,6 +15,14 @@ const CHUNK_BYTES: usize = 100_000;
 /// Something that happens to a server.
 type Event = Box<dyn FnOnce(&Server)>;
 
+/// What is no file.
+pub(crate) enum Page {
+    /// Something that shows that it isn't one.
+    Html,
+    /// Something that doesn't.
+    Text(&'static [u8]),
+}
+
 /// A file on a server, or on several.
 pub(crate) struct Server {
     addresses: Vec<String>,
@@ -32,6 +40,8 @@ pub(crate) struct Server {
     pub(crate) cuts: RefCell<VecDeque<u64>>,
     /// How the next requests are refused.
     pub(crate) refusals: RefCell<VecDeque<Retry>>,
+    /// What is sent instead of the file to the next requests, whatever they ask for: a page that says why not, say.
+    pub(crate) pages: RefCell<VecDeque<Page>>,
     /// The addresses that refuse for good.
     pub(crate) gone: RefCell<Vec<String>>,
     /// Happens after so many bytes.
@@ -61,6 +71,7 @@ impl Server {
             exaggerates_by: Cell::default(),
             cuts: RefCell::default(),
             refusals: RefCell::default(),
+            pages: RefCell::default(),
             gone: RefCell::default(),
             after: RefCell::default(),
             requests: RefCell::default(),
@@ -108,6 +119,19 @@ impl Source for Client {
         }
         if let Some(retry) = server.refusals.borrow_mut().pop_front() {
             return Err(failure(retry));
+        }
+        let page = server.pages.borrow_mut().pop_front();
+        match page {
+            Some(Page::Html) => {
+                let error = Error::new(ErrorKind::BadFile, "this is not a GGUF file").at(address);
+                return Err(Failure { error, retry: Retry::Never });
+            }
+            Some(Page::Text(text)) => {
+                let (file, end) = (Rc::new(text.to_vec()), text.len() as u64);
+                let body = Connection { server: server.clone(), file, position: 0, end };
+                return Ok(Answer { first: 0, total_bytes: Some(end), validator: None, sha256: None, body });
+            }
+            None => {}
         }
         let current = server.validator.borrow().clone();
         let is_other_version = validator.is_some() && validator != current.as_deref();

@@ -23,9 +23,11 @@ export async function withDownloadTurn(address, { isComplete, report, signal }, 
   if (!navigator.locks || (await isComplete())) return await load(report);
 
   const name = lockName(address);
-  const channel = new BroadcastChannel(name);
+  const channel = openChannel(name);
+  // The same where the browser has them and refuses them.
+  if (!channel) return await load(report);
   try {
-    const release = (await tryLock(name)) ?? (await waitForLock(name, channel, report, signal));
+    const release = await takeTurn(name, channel, report, signal);
     try {
       return await load((progress) => {
         channel.postMessage(progress);
@@ -39,6 +41,33 @@ export async function withDownloadTurn(address, { isComplete, report, signal }, 
   } finally {
     channel.close();
   }
+}
+
+/** @param {string} name */
+function openChannel(name) {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {BroadcastChannel} channel
+ * @param {Report} report
+ * @param {AbortSignal} signal
+ * @returns {Promise<() => void>} What ends the turn. Where there are no turns to be had, it does nothing.
+ */
+async function takeTurn(name, channel, report, signal) {
+  /** @type {(() => void) | null} */
+  let release;
+  try {
+    release = await tryLock(name);
+  } catch {
+    return () => {};
+  }
+  return release ?? (await waitForLock(name, channel, report, signal));
 }
 
 /** @param {string} address */
@@ -97,10 +126,9 @@ async function waitForLock(name, channel, report, signal) {
         .request(name, { signal: waiting }, () => new Promise((release) => resolve(() => release(undefined))))
         .catch(reject);
     });
-  } catch (error) {
-    // The load itself says that it was aborted.
-    if (waiting.aborted) return () => {};
-    throw error;
+  } catch {
+    // Aborted, as the load itself says; or the browser refuses locks, and then nobody has to wait.
+    return () => {};
   } finally {
     channel.onmessage = null;
   }

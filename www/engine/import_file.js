@@ -127,7 +127,7 @@ async function keep(file, { sha256, recordHashes }, { address, name }, { store, 
       const start = index * RECORD_BYTES;
       const bytes = await readPart(file, start, RECORD_BYTES);
       fields.recordHashes[index] = hash;
-      await store.writeRecord(address, index, bytes, fields);
+      await store.writeRecord(address, index, bytes, fields, isNew && index === 0 ? "replace" : "add");
       report({ phase: "store", loadedBytes: start + bytes.length, totalBytes: file.size });
       release(bytes);
     }
@@ -180,8 +180,17 @@ function checkSignal(signal) {
  */
 async function withLock(name, signal, run) {
   if (!navigator.locks) return await run();
-  return await navigator.locks.request(name, { signal }, run).catch((error) => {
+  let hasBegun = false;
+  const begin = () => {
+    hasBegun = true;
+    return run();
+  };
+  try {
+    return await navigator.locks.request(name, { signal }, begin);
+  } catch (error) {
     checkSignal(signal);
+    // The browser has locks and refuses them.
+    if (!hasBegun) return await run();
     throw error;
-  });
+  }
 }

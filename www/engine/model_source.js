@@ -1,5 +1,5 @@
 import { QwispError } from "./errors.js";
-import { fileAddress } from "./file_address.js";
+import { absoluteAddress, fileAddress } from "./file_address.js";
 import { canonicalAddress } from "./model_store.js";
 
 /** The catalogue lies beside the public module, one folder up from here. */
@@ -55,9 +55,8 @@ function looksLikeAddress(model) {
 
 /** @param {string} address */
 function resolveAddress(address) {
-  const base = globalThis.document?.baseURI ?? location.href;
   try {
-    return new URL(address, base).href;
+    return absoluteAddress(address);
   } catch (cause) {
     throw new QwispError("invalid-argument", `Engine.load: expected model to be a valid address, got "${address}"`, {
       cause,

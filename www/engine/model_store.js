@@ -10,6 +10,8 @@
  * whatever is killed when.
  */
 
+import { checkHashes, mergeManifest } from "./merge_manifest.js";
+
 /**
  * @typedef {object} Manifest What is kept of a file besides its bytes.
  * @property {string} address The key: `canonicalAddress` of where the file is.
@@ -199,28 +201,39 @@ export class ModelStore {
   }
 
   /**
-   * Keeps a record together with the manifest that has its hash: both or neither.
+   * Keeps a record together with the manifest that has its hash: both or neither. Of `fields.recordHashes` only that of this
+   * record is written.
    *
    * @param {string} address
    * @param {number} index
    * @param {Uint8Array} bytes They are copied before this returns.
    * @param {ManifestFields} fields
+   * @param {import("./merge_manifest.js").Write} write Rejects with a `ReplacedError` if something else is stored.
    */
-  async writeRecord(address, index, bytes, fields) {
-    await this.#run("readwrite", (stores) => {
+  async writeRecord(address, index, bytes, fields, write) {
+    await this.#run("readwrite", (stores, giveUp) => {
+      if (write === "replace") stores.records.delete(recordsOf(address));
       stores.records.put(this.#copy(bytes), [address, index]);
-      return putManifest(stores.manifests, address, fields);
+      const merge = (/** @type {Manifest | undefined} */ stored) => mergeManifest(stored, fields, index, write);
+      return putManifest(stores.manifests, address, merge, giveUp);
     });
   }
 
   /**
-   * Keeps a manifest, and says that the file is used now.
+   * Keeps a manifest, and says that the file is used now. Rejects with a `ReplacedError` if other records are stored than
+   * those that it has hashes of.
    *
    * @param {string} address
    * @param {ManifestFields} fields
    */
   async writeManifest(address, fields) {
-    await this.#run("readwrite", ({ manifests }) => putManifest(manifests, address, fields));
+    await this.#run("readwrite", ({ manifests }, giveUp) => {
+      const check = (/** @type {Manifest | undefined} */ stored) => {
+        checkHashes(stored, fields);
+        return fields;
+      };
+      return putManifest(manifests, address, check, giveUp);
+    });
   }
 
   /**
@@ -288,11 +301,15 @@ export class ModelStore {
   }
 
   /**
-   * Runs one transaction; resolves when it is committed, to the result of the request that `run` gives.
+   * Runs one transaction; resolves when it is committed, to the result of the request that `run` gives. `giveUp` undoes it
+   * and rejects.
    *
    * @template T
    * @param {IDBTransactionMode} mode
-   * @param {(stores: { manifests: IDBObjectStore, records: IDBObjectStore }) => IDBRequest<T>} run
+   * @param {(
+   *   stores: { manifests: IDBObjectStore, records: IDBObjectStore },
+   *   giveUp: (error: unknown) => void,
+   * ) => IDBRequest<T>} run
    * @returns {Promise<T>}
    */
   async #run(mode, run) {
@@ -303,12 +320,15 @@ export class ModelStore {
       let request;
       transaction.oncomplete = () => resolve(/** @type {IDBRequest<T>} */ (request).result);
       transaction.onabort = () => reject(transaction.error ?? new Error("the browser gave up a transaction"));
-      try {
-        request = run(stores);
-      } catch (error) {
-        // Nothing of a transaction of which only a part was asked for may stay.
+      const giveUp = (/** @type {unknown} */ error) => {
         transaction.abort();
         reject(error);
+      };
+      try {
+        request = run(stores, giveUp);
+      } catch (error) {
+        // Nothing of a transaction of which only a part was asked for may stay.
+        giveUp(error);
       }
     });
   }
@@ -317,15 +337,20 @@ export class ModelStore {
 /**
  * @param {IDBObjectStore} manifests
  * @param {string} address
- * @param {ManifestFields} fields
+ * @param {(stored: Manifest | undefined) => ManifestFields} merge Gives what to store where this is stored; may throw.
+ * @param {(error: unknown) => void} giveUp Undoes the transaction.
  * @returns {IDBRequest<any>}
  */
-function putManifest(manifests, address, fields) {
+function putManifest(manifests, address, merge, giveUp) {
   const reading = manifests.get(address);
   reading.onsuccess = () => {
-    const now = Date.now();
-    const { name = fileName(address), storedAt = now } = reading.result ?? {};
-    manifests.put({ name, ...fields, address, storedAt, lastUsedAt: now }, address);
+    try {
+      const now = Date.now();
+      const { name = fileName(address), storedAt = now } = reading.result ?? {};
+      manifests.put({ name, ...merge(reading.result), address, storedAt, lastUsedAt: now }, address);
+    } catch (error) {
+      giveUp(error);
+    }
   };
   return reading;
 }

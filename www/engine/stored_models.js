@@ -1,7 +1,7 @@
 /** What is kept on this device, for pages: `storedModels` of `qwisp.d.ts`. */
 import { checkImport, checkStoredAddress } from "./arguments.js";
 import { QwispError } from "./errors.js";
-import { fileAddress } from "./file_address.js";
+import { absoluteAddress, fileAddress } from "./file_address.js";
 import { ModelStore, canonicalAddress, storedBytes } from "./model_store.js";
 import { startWorker } from "./start_worker.js";
 import { storageFailure } from "./storage_failure.js";
@@ -95,7 +95,7 @@ function toStoredModel(manifest) {
  */
 function storedAddress(method, address) {
   checkStoredAddress(`storedModels.${method}: address`, address);
-  return canonicalAddress(new URL(address, document.baseURI).href);
+  return canonicalAddress(absoluteAddress(address));
 }
 
 /**
