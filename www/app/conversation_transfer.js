@@ -1,10 +1,3 @@
-import {
-  MAX_FILE_BYTES,
-  readConversations,
-  toJson,
-  toMarkdown,
-  withNewIds,
-} from "./conversations/conversation_files.js";
 import { makeId } from "./conversations/conversation_tree.js";
 import { byId, element } from "./dom.js";
 import { translate } from "./i18n.js";
@@ -14,6 +7,9 @@ import { translate } from "./i18n.js";
  * @typedef {import("./conversations/conversation_store.js").ConversationSummary} ConversationSummary
  * @typedef {import("./conversations/conversation_store.js").StoredConversation} StoredConversation
  */
+
+/** Most visits have no use for it. */
+const loadFormats = () => import("./conversations/conversation_files.js");
 
 /** Brings conversations into files and back. */
 export class ConversationTransfer {
@@ -49,6 +45,7 @@ export class ConversationTransfer {
     const stored = await this.#store?.read(id);
     if (!stored) return;
     const name = title.replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "") || "conversation";
+    const { toJson, toMarkdown } = await loadFormats();
     if (kind === "json") saveFile(`${name}.json`, "application/json", toJson([stored]));
     else saveFile(`${name}.md`, "text/markdown", toMarkdown(stored));
   }
@@ -61,6 +58,7 @@ export class ConversationTransfer {
       const stored = await this.#store.read(id);
       if (stored) all.push(stored);
     }
+    const { toJson } = await loadFormats();
     const day = new Date().toISOString().slice(0, 10);
     saveFile(`qwisp-conversations-${day}.json`, "application/json", toJson(all));
   }
@@ -70,6 +68,7 @@ export class ConversationTransfer {
     const store = this.#store;
     if (!store) return;
     try {
+      const { MAX_FILE_BYTES, readConversations, withNewIds } = await loadFormats();
       if (file.size > MAX_FILE_BYTES) throw new Error(`expected at most ${MAX_FILE_BYTES} bytes, got ${file.size}`);
       const read = readConversations(await file.text());
       const here = new Map((await store.list()).map((summary) => [summary.id, summary]));

@@ -30,10 +30,11 @@ export function answerNatively(modelPath, prompt, maxTokens) {
  * @param {string} modelPath
  * @param {number[]} ids
  * @param {import("../../../www/engine/qwisp.d.ts").KvCache} [kvCache]
+ * @param {import("../../../www/engine/qwisp.d.ts").Tier} [tier]
  * @returns {Array<{ id: number, logprob: number }>}
  */
-export function scoreNatively(modelPath, ids, kvCache = "f16") {
-  return JSON.parse(runExample("score", [modelPath, "--kv-cache", kvCache, ...ids.map(String)]));
+export function scoreNatively(modelPath, ids, kvCache = "f16", tier = "core") {
+  return JSON.parse(runExample("score", [modelPath, "--kv-cache", kvCache, "--tier", tier, ...ids.map(String)]));
 }
 
 /**
