@@ -4,12 +4,11 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use js_sys::{Promise, Reflect, Uint8Array};
-use sha2::{Digest as _, Sha256};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
-use super::{Manifest, Store, StoreFailure, Write};
+use super::{Manifest, Store, StoreFailure, Write, sha256_of};
 
 /// How many records are read ahead of the one that is asked for: while one is handed to the device, the browser fetches and
 /// hashes those after it.
@@ -109,8 +108,7 @@ impl Store for IndexedDb {
         buffer.resize(bytes.length() as usize, 0);
         bytes.copy_to(buffer);
         self.store.release(&bytes);
-        let hash = || Sha256::digest(&buffer[..]).iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Some(record.sha256().unwrap_or_else(hash)))
+        Ok(Some(record.sha256().unwrap_or_else(|| sha256_of(buffer))))
     }
 
     async fn write_record(

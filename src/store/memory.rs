@@ -3,9 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use sha2::{Digest as _, Sha256};
-
-use super::{Manifest, Store, StoreFailure, Write};
+use super::{Manifest, Store, StoreFailure, Write, sha256_of};
 
 /// A [`Store`] in memory, for tests and for programs that load a model more than once.
 #[derive(Debug, Default)]
@@ -43,7 +41,7 @@ impl Store for MemoryStore {
         let records = self.records.borrow();
         let Some(record) = records.get(&(key.to_string(), index)) else { return Ok(None) };
         buffer.extend_from_slice(record);
-        Ok(Some(Sha256::digest(record).iter().map(|byte| format!("{byte:02x}")).collect()))
+        Ok(Some(sha256_of(record)))
     }
 
     async fn write_record(

@@ -9,6 +9,7 @@ pub use indexed_db::{IndexedDb, ModelStore};
 pub use memory::MemoryStore;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The bytes of one record. A file is kept in records of this size, the last one shorter; they are also the unit in
 /// which it goes from its source to the device, so that no more of it is in memory at once.
@@ -127,4 +128,9 @@ pub trait Store {
     async fn free_bytes(&self) -> Option<u64> {
         None
     }
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+fn sha256_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
