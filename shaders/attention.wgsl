@@ -1,6 +1,7 @@
 // output[token, head, :] = softmax(query · keysᵀ) values, over the positions up to the token's own.
 // Grouped-query attention (Ainslie et al., 2023). A workgroup takes TOKENS consecutive tokens and a KV head, so that the
-// GROUP query heads of all of them share each load of a key and a value.
+// GROUP query heads of all of them share each load of a key and a value. A thread computes blocks of 4 × 4 numbers, of scores
+// (four positions, four rows) and of the output (four dimensions, four rows): each load serves four of them.
 //
 // Constants: HEADS, KV_HEADS, HEAD_DIM (a multiple of 64), TOKENS (of a workgroup).
 #import step
@@ -11,13 +12,46 @@
 @group(0) @binding(1) var<storage, read> qkv: array<vec4<f32>>;       // [tokens, HEADS + 2 KV_HEADS, HEAD_DIM / 4], queries scaled
 @group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;      // [positions, KV_HEADS, HEAD_DIM / (4 KEY_QUADS)]
 @group(0) @binding(3) var<storage, read> values: array<ValueQuad>;    // [positions, KV_HEADS, HEAD_DIM / 4]
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;    // [tokens, HEADS, HEAD_DIM]
+@group(0) @binding(4) var<storage, read_write> output: array<vec4<f32>>; // [tokens, HEADS, HEAD_DIM / 4]
 
 const THREADS: u32 = 64u;
-const TILE: u32 = 64u;                          // one position a thread
+const TILE: u32 = 64u;
 const GROUP: u32 = HEADS / KV_HEADS;
 const ROWS: u32 = TOKENS * GROUP;               // [token, head of the group]
-const DIMS_PER_THREAD: u32 = HEAD_DIM / THREADS;
+const SCORE_BLOCKS: u32 = ROW_QUADS * (TILE / 4u);      // [row / 4, position / 4]
+const OUTPUT_BLOCKS: u32 = ROW_QUADS * HEAD_QUADS;      // [row / 4, dim / 4]
+const THREAD_OUTPUT_BLOCKS: u32 = (OUTPUT_BLOCKS + THREADS - 1u) / THREADS;
+
+// Four rows of queries, which start at `rows`, times the keys of `first` and the three positions after it: a column for each.
+// Past the last position, the last one is read again.
+fn score_block(rows: vec4<u32>, kv_head: u32, first: u32, last: u32) -> mat4x4<f32> {
+    let head0 = first * KV_HEADS + kv_head;
+    let head1 = min(first + 1u, last) * KV_HEADS + kv_head;
+    let head2 = min(first + 2u, last) * KV_HEADS + kv_head;
+    let head3 = min(first + 3u, last) * KV_HEADS + kv_head;
+    var products = mat4x4<f32>();
+    for (var vector = 0u; vector < HEAD_QUADS / KEY_QUADS; vector++) {
+        let key0 = cached_key(head0, vector);
+        let key1 = cached_key(head1, vector);
+        let key2 = cached_key(head2, vector);
+        let key3 = cached_key(head3, vector);
+        for (var i = 0u; i < KEY_QUADS; i++) {
+            let quad = rows + vector * KEY_QUADS + i;
+            let queries = mat4x4<f32>(qkv[quad.x], qkv[quad.y], qkv[quad.z], qkv[quad.w]);
+            products[0] += key0[i] * queries;
+            products[1] += key1[i] * queries;
+            products[2] += key2[i] * queries;
+            products[3] += key3[i] * queries;
+        }
+    }
+    return products;
+}
+
+// Where rows 4 quad to 4 quad + 3 start in `qkv`. Past the last row, the last one is read again: its results are not stored.
+fn row_starts(quad: u32, first_token: u32, tokens: u32, kv_head: u32) -> vec4<u32> {
+    let row = min(4u * quad + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(tokens * GROUP - 1u));
+    return ((first_token + row / GROUP) * (HEADS + 2u * KV_HEADS) + kv_head * GROUP + row % GROUP) * HEAD_QUADS;
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -27,38 +61,46 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let first_position = step.position + first_token;
     let positions = first_position + tokens;
 
-    for (var i = thread; i < tokens * GROUP * HEAD_QUADS; i += THREADS) {
-        let row = i / HEAD_QUADS;
-        let dims = i % HEAD_QUADS;
-        let head = (first_token + row / GROUP) * (HEADS + 2u * KV_HEADS) + kv_head * GROUP + row % GROUP;
-        queries[query_index(row, dims)] = qkv[head * HEAD_QUADS + dims];
-    }
-    workgroupBarrier();
-
+    // Of each block of the output, a column for a dimension.
     // Written out, because Chromium 156 on SwiftShader zeroes a `var` without a value in a loop's first round only.
-    var weighted = array<vec4<f32>, ROW_QUADS * DIMS_PER_THREAD>();
+    var weighted = array<mat4x4<f32>, THREAD_OUTPUT_BLOCKS>();
     for (var tile = 0u; tile < positions; tile += TILE) {
         let tile_positions = min(TILE, positions - tile);
-        if (thread < tile_positions) {
-            let position = tile + thread;
-            let products = score(position * KV_HEADS + kv_head);
-            for (var quad = 0u; quad < ROW_QUADS; quad++) {
-                let row = 4u * quad + vec4<u32>(0u, 1u, 2u, 3u);
-                let visible = vec4<u32>(position) <= first_position + row / GROUP;
-                scores[thread * ROW_QUADS + quad] = select(vec4<f32>(MASKED), products[quad], visible);
+        for (var block = thread; block < SCORE_BLOCKS; block += THREADS) {
+            let quad = block / (TILE / 4u);
+            let i = block % (TILE / 4u) * 4u;
+            if (i < tile_positions) {
+                let rows = row_starts(quad, first_token, tokens, kv_head);
+                let products = score_block(rows, kv_head, tile + i, positions - 1u);
+                let last_visible = first_position + (4u * quad + vec4<u32>(0u, 1u, 2u, 3u)) / GROUP;
+                for (var j = 0u; j < 4u; j++) {
+                    let visible = vec4<u32>(tile + i + j) <= last_visible;
+                    scores[(i + j) * ROW_QUADS + quad] = select(vec4<f32>(MASKED), products[j], visible);
+                }
             }
         }
         exponentiate(thread, tile_positions);
 
-        for (var i = 0u; i < ROW_QUADS * DIMS_PER_THREAD; i++) {
-            weighted[i] *= corrections[i / DIMS_PER_THREAD];
-        }
-        for (var i = 0u; i < tile_positions; i++) {
-            for (var j = 0u; j < DIMS_PER_THREAD; j++) {
-                let value = cached_value((tile + i) * KV_HEADS + kv_head, thread * DIMS_PER_THREAD + j);
-                for (var quad = 0u; quad < ROW_QUADS; quad++) {
-                    weighted[quad * DIMS_PER_THREAD + j] += scores[i * ROW_QUADS + quad] * value;
+        for (var n = 0u; n < THREAD_OUTPUT_BLOCKS; n++) {
+            let block = thread + n * THREADS;
+            let quad = block / HEAD_QUADS;
+            if (quad < ROW_QUADS) {
+                let correction = corrections[quad];
+                var sums = mat4x4<f32>(
+                    weighted[n][0] * correction,
+                    weighted[n][1] * correction,
+                    weighted[n][2] * correction,
+                    weighted[n][3] * correction,
+                );
+                for (var i = 0u; i < tile_positions; i++) {
+                    let value = cached_value_quad((tile + i) * KV_HEADS + kv_head, block % HEAD_QUADS);
+                    let weights = scores[i * ROW_QUADS + quad];
+                    sums[0] += weights * value.x;
+                    sums[1] += weights * value.y;
+                    sums[2] += weights * value.z;
+                    sums[3] += weights * value.w;
                 }
+                weighted[n] = sums;
             }
         }
         workgroupBarrier();
@@ -66,16 +108,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
     share_sum(thread);
     workgroupBarrier();
-    for (var quad = 0u; quad < ROW_QUADS; quad++) {
-        let sums = total(quad);
-        for (var j = 0u; j < DIMS_PER_THREAD; j++) {
-            let results = weighted[quad * DIMS_PER_THREAD + j] / sums;
-            for (var i = 0u; i < 4u; i++) {
-                let row = 4u * quad + i;
-                if (row < tokens * GROUP) {
-                    let head = (first_token + row / GROUP) * HEADS + kv_head * GROUP + row % GROUP;
-                    output[head * HEAD_DIM + thread * DIMS_PER_THREAD + j] = results[i];
-                }
+    for (var n = 0u; n < THREAD_OUTPUT_BLOCKS; n++) {
+        let block = thread + n * THREADS;
+        let quad = block / HEAD_QUADS;
+        if (quad < ROW_QUADS) {
+            let rows = transpose(weighted[n]);
+            let sums = total(quad);
+            for (var row = 4u * quad; row < min(4u * quad + 4u, tokens * GROUP); row++) {
+                let head = (first_token + row / GROUP) * HEADS + kv_head * GROUP + row % GROUP;
+                output[head * HEAD_QUADS + block % HEAD_QUADS] = rows[row % 4u] / sums[row % 4u];
             }
         }
     }

@@ -30,6 +30,33 @@ const HALF_QUADS: u32 = HEAD_DIM / 8u;
 const POSITION_LANES: u32 = THREADS / HEAD_QUADS;
 const SHARED_LANES: u32 = (POSITION_LANES + 1u) / 2u;
 
+var<workgroup> queries: array<vec4<f32>, 4u * ROW_QUADS * HEAD_QUADS>;  // [row / 4, HEAD_DIM / 4, row % 4], or zero
+
+// Where dimensions 4 dims to 4 dims + 3 of a row are in `queries`.
+fn query_index(row: u32, dims: u32) -> u32 {
+    return ((row / 4u) * HEAD_QUADS + dims) * 4u + row % 4u;
+}
+
+// The same dimensions of four rows: a row vector times them is four scores.
+fn four_queries(quad: u32, dims: u32) -> mat4x4<f32> {
+    let i = query_index(4u * quad, dims);
+    return mat4x4<f32>(queries[i], queries[i + 1u], queries[i + 2u], queries[i + 3u]);
+}
+
+// All queries times the key of `head`, which counts [positions, KV_HEADS].
+fn score(head: u32) -> array<vec4<f32>, ROW_QUADS> {
+    var products = array<vec4<f32>, ROW_QUADS>();
+    for (var vector = 0u; vector < HEAD_QUADS / KEY_QUADS; vector++) {
+        let key = cached_key(head, vector);
+        for (var quad = 0u; quad < ROW_QUADS; quad++) {
+            for (var i = 0u; i < KEY_QUADS; i++) {
+                products[quad] += key[i] * four_queries(quad, vector * KEY_QUADS + i);
+            }
+        }
+    }
+    return products;
+}
+
 // Brings the query heads of the group into workgroup memory, rotated.
 fn load_queries(kv_head: u32, thread: u32) {
     for (var i = thread; i < GROUP * HALF_QUADS; i += THREADS) {

@@ -21,7 +21,7 @@
 const THREADS: u32 = 64u;
 const COLUMN_GROUPS: u32 = COLUMNS / 32u;
 
-// A group of 32 columns of each of the thread's rows, and where the input of each of its tokens starts.
+// A group of 32 columns of each of the thread's rows; in which group each row starts, and where the input of each token.
 var<private> group0: Group;
 var<private> group1: Group;
 var<private> group2: Group;
@@ -30,6 +30,14 @@ var<private> group4: Group;
 var<private> group5: Group;
 var<private> group6: Group;
 var<private> group7: Group;
+var<private> row0: u32;
+var<private> row1: u32;
+var<private> row2: u32;
+var<private> row3: u32;
+var<private> row4: u32;
+var<private> row5: u32;
+var<private> row6: u32;
+var<private> row7: u32;
 var<private> input0: u32;
 var<private> input1: u32;
 var<private> input2: u32;
@@ -40,8 +48,8 @@ var<private> input6: u32;
 var<private> input7: u32;
 
 // Past the last row, the last one is read again: its results are not stored.
-fn load_row_group(row: u32, column_group: u32) -> Group {
-    return load_group(min(row, ROWS - 1u) * COLUMN_GROUPS + column_group);
+fn row_start(row: u32) -> u32 {
+    return min(row, ROWS - 1u) * COLUMN_GROUPS;
 }
 
 // Likewise for tokens.
@@ -99,6 +107,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let row = workgroup.x * row_threads * 8u + thread % row_threads;
     let token = workgroup.y * token_threads * 8u + thread / row_threads;
+    row0 = row_start(row);
+    row1 = row_start(row + row_threads);
+    row2 = row_start(row + 2u * row_threads);
+    row3 = row_start(row + 3u * row_threads);
+    row4 = row_start(row + 4u * row_threads);
+    row5 = row_start(row + 5u * row_threads);
+    row6 = row_start(row + 6u * row_threads);
+    row7 = row_start(row + 7u * row_threads);
     input0 = input_start(token);
     input1 = input_start(token + token_threads);
     input2 = input_start(token + 2u * token_threads);
@@ -108,14 +124,14 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     input6 = input_start(token + 6u * token_threads);
     input7 = input_start(token + 7u * token_threads);
     for (var column_group = 0u; column_group < COLUMN_GROUPS; column_group++) {
-        group0 = load_row_group(row, column_group);
-        group1 = load_row_group(row + row_threads, column_group);
-        group2 = load_row_group(row + 2u * row_threads, column_group);
-        group3 = load_row_group(row + 3u * row_threads, column_group);
-        group4 = load_row_group(row + 4u * row_threads, column_group);
-        group5 = load_row_group(row + 5u * row_threads, column_group);
-        group6 = load_row_group(row + 6u * row_threads, column_group);
-        group7 = load_row_group(row + 7u * row_threads, column_group);
+        group0 = load_group(row0 + column_group);
+        group1 = load_group(row1 + column_group);
+        group2 = load_group(row2 + column_group);
+        group3 = load_group(row3 + column_group);
+        group4 = load_group(row4 + column_group);
+        group5 = load_group(row5 + column_group);
+        group6 = load_group(row6 + column_group);
+        group7 = load_group(row7 + column_group);
         // Each part is a constant: a compiler need not choose among the words of a group while the kernel runs.
         add_part(column_group, 0u);
         add_part(column_group, 1u);

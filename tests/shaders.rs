@@ -188,23 +188,17 @@ fn workgroup_bytes(module: &naga::Module) -> u32 {
 /// Groups of query heads that the model loader lets through must fit the attention kernels.
 #[test]
 fn the_largest_groups_of_query_heads_fit() {
-    type Kernel = (fn(usize) -> usize, fn(&Dimensions) -> Variant);
-    let kernels: [Kernel; 2] = [
-        (Attention::max_group, Attention::variant), //
-        (AttentionDecode::max_group, |dimensions| AttentionDecode::variant(dimensions, true)),
-    ];
-    for (max_group, variant) in kernels {
-        for head_dim in [64, 128, 256] {
-            for (group, fits) in [(max_group(head_dim), true), (max_group(head_dim) + 1, false)] {
-                let variant = variant(&dimensions([896, 4864, group, 1, head_dim]));
-                let module = naga::front::wgsl::parse_str(&variant.source(Tier::Core)).expect("the kernel is valid");
-                assert_eq!(
-                    workgroup_bytes(&module) <= MAX_WORKGROUP_BYTES,
-                    fits,
-                    "{}: groups of {group}, {head_dim} dimensions",
-                    variant.kernel
-                );
-            }
+    for head_dim in [64, 128, 256] {
+        let max_group = AttentionDecode::max_group(head_dim);
+        assert!(max_group <= Attention::MAX_GROUP, "{head_dim} dimensions: groups of {max_group}");
+        for (group, fits) in [(max_group, true), (max_group + 1, false)] {
+            let variant = AttentionDecode::variant(&dimensions([896, 4864, group, 1, head_dim]), true);
+            let module = naga::front::wgsl::parse_str(&variant.source(Tier::Core)).expect("the kernel is valid");
+            assert_eq!(
+                workgroup_bytes(&module) <= MAX_WORKGROUP_BYTES,
+                fits,
+                "groups of {group}, {head_dim} dimensions"
+            );
         }
     }
 }

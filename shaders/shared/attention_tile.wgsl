@@ -1,14 +1,13 @@
-// Scores and softmax over a tile of positions, for several rows of queries that share a KV head: a row is a query head
-// of a token. A vec4 holds the same of four rows, so that one load from workgroup memory serves four multiply-adds.
+// Softmax over a tile of positions, for several rows of queries that share a KV head: a row is a query head of a token. A
+// vec4 holds the same of four rows, so that one load from workgroup memory serves four multiply-adds.
 // The running maximum and sum follow Milakov and Gimelshein, "Online normalizer calculation for softmax" (2018).
-// The kernel imports a format of the KV cache and declares ROWS, THREADS and TILE, the positions of a tile.
+// The kernel declares HEAD_DIM, ROWS, THREADS and TILE, the positions of a tile.
 
-const ROW_QUADS: u32 = (ROWS + 3u) / 4u;       // at most 8: no more fit into workgroup memory
+const ROW_QUADS: u32 = (ROWS + 3u) / 4u;       // at most 8, which share the threads of a softmax
 const HEAD_QUADS: u32 = HEAD_DIM / 4u;
 const LANES: u32 = THREADS / 8u;               // threads that share the softmax of four rows
 const MASKED: f32 = -3.4e38;                   // not -inf, whose difference with itself is not a number
 
-var<workgroup> queries: array<vec4<f32>, 4u * ROW_QUADS * HEAD_QUADS>;  // [row / 4, HEAD_DIM / 4, row % 4], or zero
 var<workgroup> scores: array<vec4<f32>, TILE * ROW_QUADS>;              // [position, row / 4], then their exponentials
 var<workgroup> lanes: array<vec4<f32>, ROW_QUADS * LANES>;              // each lane's maximum, in the end its sum
 var<workgroup> corrections: array<vec4<f32>, ROW_QUADS>;                // for what was summed before this tile
@@ -16,31 +15,6 @@ var<workgroup> corrections: array<vec4<f32>, ROW_QUADS>;                // for w
 // Of the four rows that the thread works on in a softmax; the sum is over the thread's own positions.
 var<private> maximum: vec4<f32> = vec4<f32>(MASKED);
 var<private> sum: vec4<f32>;
-
-// Where dimensions 4 dims to 4 dims + 3 of a row are in `queries`.
-fn query_index(row: u32, dims: u32) -> u32 {
-    return ((row / 4u) * HEAD_QUADS + dims) * 4u + row % 4u;
-}
-
-// The same dimensions of four rows: a row vector times them is four scores.
-fn four_queries(quad: u32, dims: u32) -> mat4x4<f32> {
-    let i = query_index(4u * quad, dims);
-    return mat4x4<f32>(queries[i], queries[i + 1u], queries[i + 2u], queries[i + 3u]);
-}
-
-// All queries times the key of `head`, which counts [positions, KV_HEADS].
-fn score(head: u32) -> array<vec4<f32>, ROW_QUADS> {
-    var products = array<vec4<f32>, ROW_QUADS>();
-    for (var vector = 0u; vector < HEAD_QUADS / KEY_QUADS; vector++) {
-        let key = cached_key(head, vector);
-        for (var quad = 0u; quad < ROW_QUADS; quad++) {
-            for (var i = 0u; i < KEY_QUADS; i++) {
-                products[quad] += key[i] * four_queries(quad, vector * KEY_QUADS + i);
-            }
-        }
-    }
-    return products;
-}
 
 // Turns the tile's scores into exponentials, relative to the largest score so far. Starts and ends with a barrier.
 fn exponentiate(thread: u32, positions: u32) {

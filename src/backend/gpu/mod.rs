@@ -145,7 +145,7 @@ impl GpuBackend {
                     .expected(format!("at most {limit_bytes}")));
             }
         }
-        let max_group = Attention::max_group(head_dim).min(AttentionDecode::max_group(head_dim));
+        let max_group = Attention::MAX_GROUP.min(AttentionDecode::max_group(head_dim));
         if heads / kv_heads > max_group {
             return Err(Error::new(ErrorKind::UnsupportedModel, "too many query heads share a KV head")
                 .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))

@@ -41,21 +41,14 @@ impl Attention<'_> {
         );
     }
 
-    /// The most query heads that can share a KV head: in fours, their queries, scores, maxima and corrections have to
-    /// fit into the 16 KiB of workgroup memory that core WebGPU guarantees.
-    pub fn max_group(head_dim: usize) -> usize {
-        const TILE: usize = 64;
-        const LANES: usize = 8;
-        const ROW_QUAD: usize = 4 * size_of::<f32>();
-        4 * (16_384 / (ROW_QUAD * (head_dim + TILE + LANES + 1)))
-    }
+    /// The most query heads that can share a KV head: in fours, eight of which share the threads of a softmax.
+    pub const MAX_GROUP: usize = 32;
 
     /// The tokens of a workgroup: as many as give 16 rows with all their heads. More would share more loads, but leave
     /// fewer workgroups to keep a GPU busy, and were no faster on software adapters.
     fn workgroup_tokens(dimensions: &Dimensions) -> usize {
         const ROWS: usize = 16;
-        let rows = ROWS.min(Self::max_group(dimensions.head_dim));
-        (rows * dimensions.kv_heads / dimensions.heads).max(1)
+        (ROWS * dimensions.kv_heads / dimensions.heads).max(1)
     }
 
     /// The kernel for a model's shape.
