@@ -135,6 +135,8 @@ export interface Probe {
   bytesPerSecondByType: Record<string, number>;
   /** What starting a kernel takes besides, when it waits for the one before; 0 on the backend `cpu`. */
   secondsPerDispatch: number;
+  /** As in `EngineInfo`. */
+  fallback: Fallback | null;
   /** The self-tests of the GPU, in their order; none where there is no GPU to test. */
   checks: {
     /** The tier that was tested. */
@@ -237,6 +239,22 @@ export interface NotKept {
   missingBytes: number | null;
 }
 
+/** What was given up, and for what reason: WebGPU for the processor, or a tier of its kernels for `core`. */
+export interface Fallback {
+  /** `webgpu`, or the tier, `subgroups` for instance. */
+  from: string;
+  /**
+   * - `no-webgpu`: there is no WebGPU, no adapter, or none with the limits of core WebGPU
+   * - `software-adapter`: the adapter is no GPU, but the processor in its place
+   * - `self-test`: it computed wrongly in the self-test
+   * - `out-of-memory`: it had no memory for the self-test
+   * - `device-lost`: it was lost in the self-test, or reported a fault, of a kernel that it doesn't take for instance
+   */
+  reason: "no-webgpu" | "software-adapter" | "self-test" | "out-of-memory" | "device-lost";
+  /** The same in English, with what was got and what was expected. */
+  message: string;
+}
+
 /** What was loaded and what it runs on, as of the moment when loading ended. */
 export interface EngineInfo {
   model: {
@@ -260,6 +278,8 @@ export interface EngineInfo {
   adapter: string;
   /** The tier of kernels that was chosen, `core` for instance; see `LoadOptions`. On the backend `cpu`, `simd128`. */
   tier: string;
+  /** What would have computed by itself, and why it doesn't. Null where nothing was given up, or was never to be tried. */
+  fallback: Fallback | null;
   memory: {
     weightsBytes: number;
     /** Keys and values when the context is full. They take as much as the conversation needs, in steps of 1024 tokens. */
