@@ -581,9 +581,10 @@ export class Engine {
    *
    * Every conversation of the eight has a KV cache of its own, as large as the longest prompt with its `maxTokens` needs,
    * which is freed at the end; so `maxTokens` is 512 here where none is given. Where there is memory for fewer caches, so
-   * many are answered at a time. The first batch waits for its kernels to be compiled. Tokens are chosen on the CPU, for
-   * which 600 KB are read back for each. So a single conversation is faster with `chat`, and where a GPU is only emulated, short of
-   * arithmetic rather than of memory's speed, so are several. What the last `chat` left in the cache stays there.
+   * many are answered at a time. The first batch waits for its kernels to be compiled. Each token is waited for before the next
+   * one is computed; so a single conversation is faster with `chat`, and where a GPU is only emulated, short of arithmetic rather
+   * than of memory's speed, so are several. With `logprobs`, `logitBias`, `minTokens`, `thinkingBudget` or a `topK` of 0 or over 64
+   * the CPU chooses, for which 600 KB are read back for each token. What the last `chat` left in the cache stays there.
    */
   batch(conversations: Message[][], options?: BatchOptions): Promise<BatchEntry[]>;
 

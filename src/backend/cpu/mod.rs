@@ -253,6 +253,7 @@ impl<'a> Product<'a> {
 impl Backend for CpuBackend {
     type Tensor = Tensor;
     type LayerCache = LayerCacheIndex;
+    type Answer = ();
 
     fn allocate(&mut self, info: &TensorInfo) -> Result<Tensor> {
         let matrix = Matrix::allocate(check_width(info)?)?;
@@ -420,6 +421,20 @@ impl Backend for CpuBackend {
     fn begin_answer(&mut self, _sampling: &Sampling, _choices: usize, _prompt: &[u32]) {}
 
     fn sample(&mut self, _norm: &Tensor, _head: &Tensor) {}
+
+    fn allocate_answer(&mut self) {}
+
+    fn free_answer(&mut self, (): ()) {}
+
+    fn start_answer(&mut self, (): &(), _sampling: &Sampling, _choices: usize, _prompt: &[u32]) {}
+
+    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, answers: &[Option<&()>]) {
+        self.head(norm, head, first_row, answers.len());
+    }
+
+    async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {
+        Ok(vec![None; self.activations.logits.len() / self.dimensions.vocabulary])
+    }
 
     fn submit_sampled(&mut self) {}
 
