@@ -172,7 +172,7 @@ describeInEachBrowser("a probe", { timeout: 5 * TIMEOUT_MS }, (browserName) => {
   it("and a load tell a GPU that has no memory or was lost from one that computes wrongly", async () => {
     for (const [code, kind, cause] of /** @type {const} */ ([
       [NO_MEMORY, "out-of-memory", /self-test.*no room/],
-      [LOST_DEVICE, "device-lost", /self-test.*the GPU device was lost.*unplugged/],
+      [LOST_DEVICE, "device-lost", /the GPU device was lost.*unplugged/],
     ])) {
       restore = server.prepend(WORKER, code + LIKE_A_GPU);
       await assert.rejects(page.load({ model: server.modelUrl, backend: "webgpu" }), { kind, message: cause });

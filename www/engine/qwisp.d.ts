@@ -248,7 +248,7 @@ export interface Fallback {
    * - `software-adapter`: the adapter is no GPU, but the processor in its place
    * - `self-test`: it computed wrongly in the self-test
    * - `out-of-memory`: it had no memory for the self-test
-   * - `device-lost`: it was lost in the self-test, or reported a fault, of a kernel that it doesn't take for instance
+   * - `device-lost`: it was lost when it was opened or tested, or reported a fault, of a kernel that it refuses for instance
    */
   reason: "no-webgpu" | "software-adapter" | "self-test" | "out-of-memory" | "device-lost";
   /** The same in English, with what was got and what was expected. */
