@@ -64,8 +64,9 @@ fn load_queries(kv_head: u32, thread: u32) {
         let quad = i % HALF_QUADS;
         let query = load_query((kv_head * GROUP + head) * HEAD_QUADS, quad);
         let rotated = rotate(query, quad, step.position);
-        queries[query_index(head, quad)] = rotated.low * QUERY_SCALE;
-        queries[query_index(head, quad + HALF_QUADS)] = rotated.high * QUERY_SCALE;
+        let scale = QUERY_SCALE * key_reach(kv_head, quad);
+        queries[query_index(head, quad)] = rotated.low * scale;
+        queries[query_index(head, quad + HALF_QUADS)] = rotated.high * scale;
     }
 }
 

@@ -16,21 +16,15 @@
 @group(0) @binding(6) var<storage, read_write> block_maxima: array<u32>;     // f32 [vocabulary / 32, rounded up]
 
 const VALUES: u32 = ROWS_PER_THREAD + 1u; // and the sum of squares
-const MASKED: f32 = -3.4e38;              // not -inf, whose difference with itself is not a number
-const INFINITY: u32 = 0x7f800000u;
 
 #import lanes
 #import input_group
 #import norm
 #import products
 #import penalize
+#import block_maximum
 
 var<workgroup> block: array<f32, ROWS_PER_WORKGROUP>;
-
-// By its bits, because a compiler may take for granted that every float is finite.
-fn is_finite(value: f32) -> bool {
-    return (bitcast<u32>(value) & INFINITY) != INFINITY;
-}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
@@ -56,14 +50,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     workgroupBarrier();
     if (thread == 0u) {
-        var largest = MASKED;
-        var all_finite = true;
-        for (var i = 0u; i < ROWS_PER_WORKGROUP; i++) {
-            largest = max(largest, block[i]);
-            all_finite &= is_finite(block[i]);
-        }
-        // As bits, because WGSL has no infinity.
-        let bits = select(INFINITY, bitcast<u32>(largest), all_finite);
-        block_maxima[FIRST_ROW / ROWS_PER_WORKGROUP + workgroup.x] = bits;
+        let maximum = block_maximum(0u, ROWS_PER_WORKGROUP);
+        block_maxima[FIRST_ROW / ROWS_PER_WORKGROUP + workgroup.x] = maximum;
     }
 }

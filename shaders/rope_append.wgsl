@@ -41,8 +41,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 
     if (head < HEADS) {
         let rotated = rotate(query, quad, position);
-        qkv[source + quad] = rotated.low * QUERY_SCALE;
-        qkv[source + quad + HALF_QUADS] = rotated.high * QUERY_SCALE;
+        let scale = QUERY_SCALE * key_reach(head / (HEADS / KV_HEADS), quad);
+        qkv[source + quad] = rotated.low * scale;
+        qkv[source + quad + HALF_QUADS] = rotated.high * scale;
     } else if (head >= HEADS + KV_HEADS) {
         append_value(source, position * KV_HEADS + head - HEADS - KV_HEADS, quad);
     } else if (quad % KEY_QUADS == 0u) {

@@ -23,13 +23,15 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     var sums = array<f32, VALUES>(); // [ROWS_PER_THREAD, TOKENS]
     for (var group = thread % LANES; group < COLUMN_GROUPS; group += LANES) {
         for (var i = 0u; i < ROWS_PER_THREAD; i++) {
-            // Past the last row or token, the last one is computed again: its result is not stored.
+            // Past the last row, the last one is computed again: its result is not stored.
             let w = load_group(min(first_row + i, ROWS - 1u) * COLUMN_GROUPS + group);
             for (var part = 0u; part < 8u; part++) {
                 let four = dequantize_part(w, part);
+                // With constant bounds, so that the sums stay in registers; all threads take the same way at the condition.
                 for (var token = 0u; token < TOKENS; token++) {
-                    let quad = min(token, step.rows - 1u) * (COLUMNS / 4u) + group * 8u + part;
-                    sums[i * TOKENS + token] += dot(four, input[quad]);
+                    if (token < step.rows) {
+                        sums[i * TOKENS + token] += dot(four, input[token * (COLUMNS / 4u) + group * 8u + part]);
+                    }
                 }
             }
         }

@@ -40,7 +40,7 @@ fn run(engine: &mut Engine<GpuBackend>, items: &[BatchItem]) -> Vec<qwisp::Resul
     block_on(engine.batch(items, |_, _| (), || false)).expect("the device computes")
 }
 
-/// The same conversation by itself, with the host choosing as in a batch.
+/// The same conversation by itself.
 fn alone(engine: &mut Engine<GpuBackend>, item: &BatchItem) -> qwisp::Result<Reply> {
     block_on(engine.chat(&item.messages, &item.options, &item.sampling, |_| (), || false))
 }
@@ -110,7 +110,16 @@ fn check_answers(engine: &mut Engine<GpuBackend>) {
     let mut items: Vec<BatchItem> =
         (0..7).map(|number| greedy(&format!("question {number}"), 5 + 3 * number)).collect();
     items.push(item("sampled", 12, sampled.clone()));
-    items.push(item("penalised", 12, Sampling { repetition_penalty: 1.5, logit_bias: [(3, 4.0)].into(), ..sampled }));
+    items.push(item(
+        "penalised",
+        12,
+        Sampling { repetition_penalty: 1.5, logit_bias: [(3, 4.0)].into(), ..sampled.clone() },
+    ));
+    let penalties =
+        Sampling { repetition_penalty: 1.3, presence_penalty: 0.5, frequency_penalty: 0.4, ..sampled.clone() };
+    items.push(item("all penalties, seeded", 24, Sampling { seed: 77, ..penalties.clone() }));
+    items.push(item("greedy with penalties", 24, Sampling { temperature: 0.0, ..penalties }));
+    items.push(item("too many to choose from", 6, Sampling { top_k: 100, ..Sampling::default() }));
     items.push(item("with log-probabilities", 6, Sampling { logprobs: true, ..Sampling::greedy() }));
     items.push(greedy(&"a long question, which goes on and on ".repeat(8), 30));
     let whole = alone(engine, &greedy("stops", 20)).expect("the engine answers").text;
@@ -131,7 +140,7 @@ fn check_answers(engine: &mut Engine<GpuBackend>) {
         assert_eq!(reply.usage.completion_tokens, expected.usage.completion_tokens, "conversation {index}");
         assert_eq!(reply.logprobs.as_ref().map(Vec::len), expected.logprobs.as_ref().map(Vec::len));
     }
-    assert_eq!(replies[11].as_ref().expect("it is good").finish_reason, FinishReason::Stop);
+    assert_eq!(replies[14].as_ref().expect("it is good").finish_reason, FinishReason::Stop);
 }
 
 #[test]
@@ -193,7 +202,6 @@ fn a_batch_leaves_the_chat_before_it_in_the_cache() {
 #[test]
 fn weights_are_read_once_for_all_conversations_of_a_pass() {
     let mut engine = engine();
-    let vocabulary = engine.model().config.dimensions.vocabulary as u64;
     let decode = |engine: &mut Engine<GpuBackend>, conversations: usize| {
         let items: Vec<BatchItem> = (0..conversations).map(|number| greedy(&format!("number {number}"), 11)).collect();
         run(engine, &items);
@@ -206,12 +214,25 @@ fn weights_are_read_once_for_all_conversations_of_a_pass() {
         let rows = conversations as u64;
         let Counters { tokens, passes, submits, bytes_read, weight_bytes_read, .. } = counters;
         assert_eq!((tokens, passes, submits), (10 * rows, 10, 10), "{conversations} conversations");
-        assert_eq!(bytes_read, tokens * 4 * vocabulary, "the host chooses");
+        assert_eq!(bytes_read, tokens * 16, "the device chooses: a token, and what goes with it");
         // Each token has a row of the embedding of its own; besides that, nothing is read twice.
         let embedding_bytes = (weight_bytes_read - single.weight_bytes_read) / (10 * (rows - 1));
         assert!(embedding_bytes < single.weight_bytes_read / 10 / 100, "{conversations}: {embedding_bytes} bytes more");
         assert_eq!(weight_bytes_read, single.weight_bytes_read + 10 * (rows - 1) * embedding_bytes);
     }
+}
+
+/// A conversation whose tokens the host chooses has its logits read; the others' tokens are chosen as ever.
+#[test]
+fn only_where_the_host_chooses_logits_are_read() {
+    let mut engine = engine();
+    let vocabulary = engine.model().config.dimensions.vocabulary as u64;
+    let with_logprobs = item("the host's", 5, Sampling { logprobs: true, ..Sampling::greedy() });
+    run(&mut engine, &[greedy("the device's", 9), with_logprobs]);
+    let Counters { bytes_read, tokens, .. } = engine.counters().decode;
+    // Four passes over both, then four more over one of them. Rows of logits begin at multiples of 64.
+    let both = 16 + 4 * (vocabulary.next_multiple_of(64) + vocabulary);
+    assert_eq!((tokens, bytes_read), (12, 4 * both + 4 * 16));
 }
 
 /// And nothing is left from one batch to the next: what it allocated is gone when it ends.

@@ -42,6 +42,7 @@ impl Backend for CountingDevice {
     type Tensor = ();
     /// The positions that it has room for.
     type LayerCache = usize;
+    type Answer = ();
 
     fn allocate_cache(&mut self, positions: usize) -> Result<usize> {
         self.take(positions)?;
@@ -121,6 +122,21 @@ impl Backend for CountingDevice {
         unreachable!()
     }
     fn sample(&mut self, (): &(), (): &()) {
+        unreachable!()
+    }
+    fn allocate_answer(&mut self) {
+        unreachable!()
+    }
+    fn free_answer(&mut self, (): ()) {
+        unreachable!()
+    }
+    fn start_answer(&mut self, (): &(), _: &Sampling, _: usize, _: &[u32]) {
+        unreachable!()
+    }
+    fn sample_rows(&mut self, (): &(), (): &(), _: usize, _: &[Option<&()>]) {
+        unreachable!()
+    }
+    async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {
         unreachable!()
     }
     fn submit_sampled(&mut self) {

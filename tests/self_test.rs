@@ -3,11 +3,14 @@
 use std::cell::Cell;
 
 use pollster::block_on;
+use qwisp::backend::KvCacheFormat;
 use qwisp::backend::gpu::device::Device;
 use qwisp::backend::gpu::shaders::Variant;
 use qwisp::backend::gpu::tier::Tier;
-use qwisp::probe::{Check, choose_device, test_device, test_platform};
-use qwisp::{ErrorKind, Result};
+use qwisp::probe::{
+    Check, Choice, Computer, Fallback, FallbackReason, choose_device, test_device, test_gpu, test_platform,
+};
+use qwisp::{Error, ErrorKind, Result};
 
 use self::support::gpu::{open_device, open_tiers};
 
@@ -22,7 +25,7 @@ struct Fault {
 }
 
 /// One for every kernel that a prompt and an answer take, in the order in which they run.
-const FAULTS: [Fault; 17] = [
+const FAULTS: [Fault; 20] = [
     // Every other block of weights is missing.
     Fault { kernel: "repack", right: "first + 1u < piece.blocks", wrong: "false" },
     // Half of an embedding is the other half's.
@@ -52,50 +55,71 @@ const FAULTS: [Fault; 17] = [
     Fault { kernel: "sample", right: "step.position + step.rows", wrong: "step.position + step.rows + 1u" },
     // What reads the logits for the host.
     Fault { kernel: "matvec", right: "store(0u, row, sum", wrong: "store(0u, row, -sum" },
+    // The last part of a long conversation is missing.
+    Fault { kernel: "attention_reduce", right: "/ SPLIT_POSITIONS + 1u", wrong: "/ SPLIT_POSITIONS" },
+    // Norms of heads, where there are some: half of a query has the other half's.
+    Fault { kernel: "rope_append", right: "query_norm[quad + HEAD_DIM / 8u]", wrong: "query_norm[quad]" },
+    Fault { kernel: "attention_decode", right: "query_norm[quad + HEAD_DIM / 8u]", wrong: "query_norm[quad]" },
+];
+
+/// Of a KV cache in Q8: what each kernel does that appends to it or reads it.
+const Q8_FAULTS: [Fault; 5] = [
+    // Half of a value has the other half's numbers.
+    Fault { kernel: "rope_append", right: "pack4x8snorm(part.high", wrong: "pack4x8snorm(part.low" },
+    Fault { kernel: "attention", right: "unpack4x8snorm(words.y)", wrong: "unpack4x8snorm(words.x)" },
+    Fault { kernel: "attention", right: "8u * (dim % 4u), 8u", wrong: "8u * (dim % 4u), 7u" },
+    Fault { kernel: "attention_decode", right: "unpack4x8snorm(words.y)", wrong: "unpack4x8snorm(words.x)" },
+    Fault { kernel: "attention_decode", right: "pack4x8snorm(part.high", wrong: "pack4x8snorm(part.low" },
 ];
 
 thread_local! {
-    /// The mistake that [`faulty_source`] makes.
-    static FAULT: Cell<Fault> = const { Cell::new(FAULTS[0]) };
+    /// The mistake that [`faulty_source`] makes, and whether it has.
+    static FAULT: Cell<(Fault, bool)> = const { Cell::new((FAULTS[0], false)) };
 }
 
 fn faulty_source(variant: &Variant, tier: Tier) -> String {
-    let (source, Fault { kernel, right, wrong }) = (variant.source(tier), FAULT.get());
-    if variant.kernel != kernel {
+    let (source, (fault, _)) = (variant.source(tier), FAULT.get());
+    if variant.kernel != fault.kernel || !source.contains(fault.right) {
         return source;
     }
-    assert!(source.contains(right), "{kernel} has no `{right}`");
-    source.replace(right, wrong)
+    FAULT.set((fault, true));
+    source.replace(fault.right, fault.wrong)
 }
 
 /// The self-test of a device with this mistake in its kernels.
-async fn test_with(fault: Fault, device: &Device) -> Result<()> {
-    FAULT.set(fault);
+async fn test_with(fault: Fault, device: &Device, kv_cache: KvCacheFormat) -> Result<()> {
+    FAULT.set((fault, false));
     let mut device = device.clone();
     device.shader_source = faulty_source;
-    test_device(&device).await
+    let result = test_device(&device, kv_cache).await;
+    assert!(FAULT.get().1, "no kernel has what {fault:?} is about");
+    result
 }
 
 #[test]
 fn a_device_that_computes_rightly_passes_on_every_tier() {
-    for device in open_tiers() {
-        let tier = device.tier;
-        assert_eq!(block_on(test_device(&device)), Ok(()), "{}", tier.name());
+    for (device, kv_cache) in open_tiers().flat_map(|device| KvCacheFormat::ALL.map(|format| (device.clone(), format)))
+    {
+        let case = format!("{}, {}", device.tier.name(), kv_cache.name());
+        assert_eq!(block_on(test_device(&device, kv_cache)), Ok(()), "{case}");
         // What rounding makes is far from what is accepted.
-        let rounding = match tier {
-            Tier::Core | Tier::Subgroups { .. } => 1e-6,
-            Tier::F16 => 1e-5,
-            Tier::Packed => 1e-3,
+        let rounding = match (device.tier, kv_cache) {
+            (Tier::Core | Tier::Subgroups { .. }, KvCacheFormat::F16) => 1e-6,
+            // A number that is rounded the other way is a 127th of a group's largest off.
+            (Tier::Core | Tier::Subgroups { .. }, KvCacheFormat::Q8) => 2e-5,
+            (Tier::F16, _) => 2e-5,
+            (Tier::Packed, _) => 1e-3,
         };
-        assert_eq!(block_on(test_platform(&device, rounding)), Ok(()), "{}", tier.name());
+        assert_eq!(block_on(test_platform(&device, kv_cache, rounding)), Ok(()), "{case}");
     }
 }
 
 #[test]
 fn a_mistake_in_any_kernel_is_found() {
     let device = open_device();
-    for fault in FAULTS {
-        let error = block_on(test_with(fault, &device)).expect_err(fault.kernel);
+    let faults = FAULTS.map(|fault| (fault, KvCacheFormat::F16)).into_iter();
+    for (fault, kv_cache) in faults.chain(Q8_FAULTS.map(|fault| (fault, KvCacheFormat::Q8))) {
+        let Err(error) = block_on(test_with(fault, &device, kv_cache)) else { panic!("{fault:?} was not found") };
         // A kernel that computes something that is no number is found by what finds that in any answer.
         assert!(matches!(error.kind(), ErrorKind::NoWebgpu | ErrorKind::DeviceLost), "{fault:?}: {error}");
         assert_eq!(device.check(), Ok(()), "{fault:?} is valid, only wrong");
@@ -109,11 +133,11 @@ fn a_tier_that_computes_wrongly_gives_way_to_core() {
     };
     let fault = Fault { kernel: "gate_up", right: "subgroupShuffleXor(joined, stride)", wrong: "joined" };
     let test = async |device: &Device| match device.tier {
-        Tier::Core => test_device(device).await,
-        _ => test_with(fault, device).await,
+        Tier::Core => test_device(device, KvCacheFormat::F16).await,
+        _ => test_with(fault, device, KvCacheFormat::F16).await,
     };
     let mut checks = Vec::new();
-    let device = block_on(choose_device(device, None, test, &mut checks)).expect("core is right");
+    let (device, fallback) = block_on(choose_device(device, None, test, &mut checks)).expect("core is right");
     assert_eq!(device.tier, Tier::Core);
     let [Check { tier: "subgroups", passed: false, detail }, Check { tier: "core", passed: true, .. }] = &checks[..]
     else {
@@ -121,6 +145,8 @@ fn a_tier_that_computes_wrongly_gives_way_to_core() {
     };
     // The prompt went well: its kernels have no sums in subgroups.
     assert!(detail.contains("the choice of a token"), "{detail}");
+    let message = detail.clone();
+    assert_eq!(fallback, Some(Fallback { from: "subgroups", reason: FallbackReason::SelfTest, message }));
 }
 
 #[test]
@@ -129,7 +155,7 @@ fn a_device_that_computes_wrongly_is_no_webgpu() {
     // Whether core is the best there is, or a tier was asked for by name.
     for tier in [None, Some("core")] {
         let mut checks = Vec::new();
-        let test = async |device: &Device| test_with(fault, device).await;
+        let test = async |device: &Device| test_with(fault, device, KvCacheFormat::F16).await;
         let error = block_on(choose_device(open_device(), tier, test, &mut checks)).expect_err("it is wrong");
         assert_eq!(error.kind(), ErrorKind::NoWebgpu);
         let text = error.to_string();
@@ -141,11 +167,47 @@ fn a_device_that_computes_wrongly_is_no_webgpu() {
 }
 
 #[test]
-fn what_the_device_reports_is_a_failure_like_any_other() {
+fn what_the_device_reports_keeps_its_kind() {
     let fault = Fault { kernel: "silu_mul", right: "fn main", wrong: "fn other" };
     let mut checks = Vec::new();
-    let test = async |device: &Device| test_with(fault, device).await;
+    let test = async |device: &Device| test_with(fault, device, KvCacheFormat::F16).await;
     let error = block_on(choose_device(open_device(), None, test, &mut checks)).expect_err("it doesn't compile");
-    assert_eq!(error.kind(), ErrorKind::NoWebgpu);
+    assert_eq!(error.kind(), ErrorKind::DeviceLost);
     assert!(error.to_string().contains("the GPU reported an error"), "{error}");
+    assert_eq!(checks, [Check { tier: "core", passed: false, detail: error.to_string() }]);
+
+    // No room for the test's own buffers.
+    let test = async |_: &Device| Err(Error::new(ErrorKind::OutOfMemory, "the device has no room"));
+    for device in open_tiers() {
+        let mut checks = Vec::new();
+        let error = block_on(choose_device(device, None, test, &mut checks)).expect_err("there is no room");
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+        assert_eq!(checks.len(), 1, "no other tier needs less memory");
+    }
+
+    // What is no number comes from a device that is in order, so it is a wrong result like any other.
+    let test = async |_: &Device| Err(Error::new(ErrorKind::DeviceLost, "the device computes wrongly"));
+    let error = block_on(choose_device(open_device(), Some("core"), test, &mut Vec::new())).expect_err("it is wrong");
+    assert_eq!(error.kind(), ErrorKind::NoWebgpu);
+}
+
+/// The adapter here is only software, whichever driver it has.
+#[test]
+fn a_choice_says_what_was_given_up_for_it() {
+    let test = async |device: &Device| test_gpu(device, KvCacheFormat::F16).await;
+    let choice = block_on(Choice::by("auto", "auto", test)).expect("the processor is always there");
+    assert!(matches!(choice.computer, Computer::Cpu));
+    let Fallback { from, reason, message } = choice.fallback.expect("there is an adapter");
+    assert_eq!((from, reason), ("webgpu", FallbackReason::SoftwareAdapter));
+    assert!(message.contains("only software"), "{message}");
+
+    for (backend, tier) in [("cpu", "auto"), ("webgpu", "core"), ("auto", "core")] {
+        let choice = block_on(Choice::by(backend, tier, test)).expect("both are there");
+        assert_eq!(matches!(choice.computer, Computer::Cpu), backend == "cpu");
+        assert!(choice.fallback.is_none(), "{backend} was asked for");
+    }
+    for (backend, tier) in [("cpu", "core"), ("gpu", "auto")] {
+        let error = block_on(Choice::by(backend, tier, test)).expect_err("there is no such thing");
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{error}");
+    }
 }

@@ -3,6 +3,11 @@
 #import loaded_heads
 #import rotary
 
+// What a quad and its partners of a query are multiplied by, because their keys are kept divided by it.
+fn key_reach(kv_head: u32, quad: u32) -> vec4<f32> {
+    return vec4<f32>(1.0);
+}
+
 // A vector of the key that starts at `source` of `qkv`, and the vector that it turns with.
 fn append_key(source: u32, head: u32, vector: u32, position: u32) {
     let factor = key_factor(source);

@@ -2,9 +2,10 @@
 // A thread that stores a part of a group looks at all of it for the largest magnitude: its neighbours load the same numbers
 // at the same time, which costs less than a barrier, and no thread waits for another one's result.
 //
-// Keys are kept without the bias of their projection in the dimensions that hardly turn. There a Qwen2 has biases of
-// hundreds, which would leave the other numbers of a group few steps. What is taken from the keys of all positions alike adds
-// the same to all scores of a query, and so nothing to their softmax.
+// Keys are levelled by the bias of their projection, which in a Qwen2 is up to hundreds beside numbers around 1 and would leave
+// the other numbers of a group few steps. Pairs of dimensions that hardly turn are kept without it: what is taken from the keys
+// of all positions alike adds the same to all scores of a query, and so nothing to their softmax. The others turn, and with them
+// the bias: each pair is divided by how far it reaches, and the pair of the queries is multiplied by the same.
 //
 // Constants: FIRST_STEADY_PAIR, of dimensions that turn with each other.
 #import kv_q8
@@ -15,13 +16,32 @@
 @group(0) @binding(11) var<storage, read_write> value_scales: array<u32>;  // [positions, KV_HEADS, HEAD_DIM / 64], two bf16 each
 @group(0) @binding(12) var<uniform> key_bias: array<vec4<f32>, KV_HEADS * HEAD_DIM / 4u>;  // [KV_HEADS, HEAD_DIM / 4]
 
+// The biases of a quad and its partners of a key.
+fn bias_part(kv_head: u32, quad: u32) -> HeadPart {
+    let first = kv_head * (HEAD_DIM / 4u) + quad;
+    return HeadPart(key_bias[first], key_bias[first + HEAD_DIM / 8u]);
+}
+
+// Which dimensions of a quad hardly turn.
+fn is_steady(quad: u32) -> vec4<bool> {
+    return 4u * quad + vec4<u32>(0u, 1u, 2u, 3u) >= vec4<u32>(FIRST_STEADY_PAIR);
+}
+
+// What a quad and its partners of a query are multiplied by, and those of a key divided.
+fn key_reach(kv_head: u32, quad: u32) -> vec4<f32> {
+    let bias = bias_part(kv_head, quad);
+    let reach = sqrt(1.0 + bias.low * bias.low + bias.high * bias.high);
+    return select(reach, vec4<f32>(1.0), is_steady(quad));
+}
+
 // What is kept of a quad and its partners of a key.
 fn kept_key(source: u32, head: u32, quad: u32, factor: f32, position: u32) -> HeadPart {
     let part = rotate(load_key(source, quad, factor), quad, position);
-    let bias = head % KV_HEADS * (HEAD_DIM / 4u) + quad;
-    let is_steady = 4u * quad + vec4<u32>(0u, 1u, 2u, 3u) >= vec4<u32>(FIRST_STEADY_PAIR);
-    let low = part.low - select(vec4<f32>(), key_bias[bias], is_steady);
-    let high = part.high - select(vec4<f32>(), key_bias[bias + HEAD_DIM / 8u], is_steady);
+    let bias = bias_part(head % KV_HEADS, quad);
+    let reach = key_reach(head % KV_HEADS, quad);
+    let steady = is_steady(quad);
+    let low = (part.low - select(vec4<f32>(), bias.low, steady)) / reach;
+    let high = (part.high - select(vec4<f32>(), bias.high, steady)) / reach;
     return HeadPart(low, high);
 }
 

@@ -123,6 +123,8 @@ pub trait Backend {
     type Tensor: Clone;
     /// The keys and values of one layer, for as many positions as it was given room for.
     type LayerCache;
+    /// How the tokens of one of several conversations are chosen on the device, and what that has come to.
+    type Answer;
 
     /// Makes room for a tensor.
     fn allocate(&mut self, info: &TensorInfo) -> Result<Self::Tensor>;
@@ -219,6 +221,31 @@ pub trait Backend {
 
     /// Chooses a token by head · norm(residual) of the last token of the pass.
     fn sample(&mut self, norm: &Self::Tensor, head: &Self::Tensor);
+
+    /// Makes room for the answer of one of several conversations.
+    fn allocate_answer(&mut self) -> Self::Answer;
+
+    /// Frees such room.
+    fn free_answer(&mut self, answer: Self::Answer);
+
+    /// What [`begin_answer`](Self::begin_answer) does, for one of several conversations; what was in `answer` before is over.
+    fn start_answer(&mut self, answer: &Self::Answer, sampling: &Sampling, choices: usize, prompt: &[u32]);
+
+    /// Chooses a token for each of `answers` (at most [`MAX_BATCH`]), by head · norm(residual) of the rows of the pass from
+    /// `first_row` on. Where there is none, the host will, from [`read_logits`](Self::read_logits): only such rows are raw.
+    fn sample_rows(
+        &mut self,
+        norm: &Self::Tensor,
+        head: &Self::Tensor,
+        first_row: usize,
+        answers: &[Option<&Self::Answer>],
+    );
+
+    /// Runs what was recorded, if there is a choice in it; the tokens that [`sample_rows`](Self::sample_rows) chose.
+    ///
+    /// # Errors
+    /// Those of [`read_sampled`](Self::read_sampled).
+    async fn read_rows(&mut self) -> Result<Vec<Option<u32>>>;
 
     /// Hands over a pass that ends with [`sample`](Self::sample), whose token will be read with
     /// [`read_sampled`](Self::read_sampled).

@@ -9,7 +9,7 @@ use super::{ChatOptions, Engine, FinishReason, FittedPrompt, Reply, ReplyCounter
 use crate::backend::{Backend, Counters, MAX_BATCH};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{HostChooser, prefill};
-use crate::model::KvCache;
+use crate::model::{KvCache, NextToken};
 use crate::sampling::Sampling;
 use crate::text::{Message, Piece};
 
@@ -28,11 +28,17 @@ pub struct BatchItem {
 }
 
 /// A conversation that waits, or is being answered.
-struct Entry {
+struct Entry<B: Backend> {
     /// Its place in the batch.
     index: usize,
     prompt: FittedPrompt,
     turn: Turn,
+    sampling: Sampling,
+    /// Whether the device can choose its tokens.
+    can_sample: bool,
+    /// What the device chooses its tokens by, while it does.
+    answer: Option<B::Answer>,
+    /// What the host chooses them by, where the device can't.
     chooser: HostChooser,
     /// Tokens that may still come.
     remaining: usize,
@@ -46,10 +52,12 @@ struct Entry {
 
 /// What a batch has come to.
 struct Batch<B: Backend, F> {
-    waiting: VecDeque<Entry>,
-    active: Vec<(Entry, KvCache<B>)>,
+    waiting: VecDeque<Entry<B>>,
+    active: Vec<(Entry<B>, KvCache<B>)>,
     /// Caches that no conversation has at the moment; what they hold may be the beginning of the next one.
     free: Vec<KvCache<B>>,
+    /// Of answers that are over: room for others.
+    free_answers: Vec<B::Answer>,
     replies: Vec<Option<Result<Reply>>>,
     prefill: Counters,
     on_piece: F,
@@ -58,7 +66,7 @@ struct Batch<B: Backend, F> {
 impl<B: Backend> Engine<B> {
     /// Answers several conversations, up to [`MAX_BATCH`] at the same time, and gives a reply or an error for each of
     /// `items`. `on_piece` gets the answers piece by piece, with the index of each. `aborted` is asked before each pass: all
-    /// answers then end with what there is so far. The host chooses all tokens.
+    /// answers then end with what there is so far. The device chooses the tokens where it can, and thinking has no budget.
     ///
     /// The conversations' KV caches are allocated for the longest prompt and answer among them, and freed at the end. What
     /// [`chat`](Self::chat) left in the model's own cache stays there.
@@ -76,6 +84,7 @@ impl<B: Backend> Engine<B> {
             waiting: VecDeque::new(),
             active: Vec::new(),
             free: Vec::new(),
+            free_answers: Vec::new(),
             replies: items.iter().map(|_| None).collect(),
             prefill: Counters::default(),
             on_piece,
@@ -107,9 +116,12 @@ impl<B: Backend> Engine<B> {
         if outcome.is_ok() {
             outcome = self.run_batch(&mut batch, &aborted).await;
         }
-        for cache in batch.active.drain(..).map(|(_, cache)| cache).chain(batch.free.drain(..)) {
-            self.model.free_cache(cache);
+        for (entry, cache) in batch.active.drain(..) {
+            batch.free.push(cache);
+            batch.free_answers.extend(entry.answer);
         }
+        batch.free.drain(..).for_each(|cache| self.model.free_cache(cache));
+        batch.free_answers.drain(..).for_each(|answer| self.model.free_answer(answer));
         outcome?;
         let asked = self.model.counters() - counters_before;
         self.counters = ReplyCounters { prefill: batch.prefill, decode: asked - batch.prefill };
@@ -118,7 +130,7 @@ impl<B: Backend> Engine<B> {
     }
 
     /// All that a conversation needs before its turn comes.
-    fn batch_entry(&self, index: usize, item: &BatchItem) -> Result<Entry> {
+    fn batch_entry(&self, index: usize, item: &BatchItem) -> Result<Entry<B>> {
         let max_tokens = item.options.max_tokens.unwrap_or(BATCH_MAX_TOKENS.max(item.sampling.min_tokens));
         let options = ChatOptions { max_tokens: Some(max_tokens), ..item.options.clone() };
         let prompt = self.fit_prompt(&item.messages, &options)?;
@@ -133,8 +145,20 @@ impl<B: Backend> Engine<B> {
         let used = prompt.tokens.len() + ending.min(context - prompt.tokens.len());
         // The last token needs no room: nothing is computed of it.
         let remaining = max_tokens.min(context - used + 1);
-        let (positions, forced) = (used + remaining - 1, VecDeque::new());
-        Ok(Entry { index, prompt, turn, chooser, remaining, positions, forced, last: 0 })
+        Ok(Entry {
+            index,
+            prompt,
+            turn,
+            sampling: item.sampling.clone(),
+            // What the model is made to say is nothing that the device chose.
+            can_sample: self.model.can_sample(&item.sampling) && options.thinking_budget.is_none(),
+            answer: None,
+            chooser,
+            remaining,
+            positions: used + remaining - 1,
+            forced: VecDeque::new(),
+            last: 0,
+        })
     }
 
     /// Answers until nobody waits.
@@ -162,11 +186,10 @@ impl<B: Backend> Engine<B> {
             let tokens: Vec<u32> = batch.active.iter().map(|(entry, _)| entry.last).collect();
             let mut caches: Vec<&mut KvCache<B>> = batch.active.iter_mut().map(|(_, cache)| cache).collect();
             self.model.forward_batch(&tokens, &mut caches)?;
-            let mut logits = self.model.logits(0, tokens.len()).await?;
-            let vocabulary = logits.len() / tokens.len();
-            let active = std::mem::take(&mut batch.active);
-            for ((entry, cache), row) in active.into_iter().zip(logits.chunks_mut(vocabulary)) {
-                self.choose(batch, entry, cache, row)?;
+            let answers: Vec<_> = batch.active.iter().map(|(entry, _)| entry.answer.as_ref()).collect();
+            let next = self.model.next_tokens(0, &answers).await?;
+            for ((entry, cache), next) in std::mem::take(&mut batch.active).into_iter().zip(next) {
+                self.go_on(batch, entry, cache, next)?;
             }
         }
     }
@@ -175,23 +198,30 @@ impl<B: Backend> Engine<B> {
     async fn begin<F: FnMut(usize, &Piece)>(
         &mut self,
         batch: &mut Batch<B, F>,
-        mut entry: Entry,
+        mut entry: Entry<B>,
         mut cache: KvCache<B>,
         aborted: &impl Fn() -> bool,
     ) -> Result<()> {
         entry.turn.started = Instant::now();
         let counters_before = self.model.counters();
+        if entry.can_sample {
+            let (room, choices) = (batch.free_answers.pop(), self.tokenizer.len());
+            entry.answer = Some(self.model.start_answer(room, &entry.sampling, choices, &entry.prompt.tokens));
+        }
         self.model.exchange_cache(&mut cache);
         let read = async {
             let prefilled = prefill(&mut self.model, &entry.prompt.tokens, aborted).await?;
             entry.turn.usage.cached_tokens = prefilled.cached_tokens;
-            self.model.logits(prefilled.last_row, 1).await
+            self.model.next_tokens(prefilled.last_row, &[entry.answer.as_ref()]).await
         };
-        let logits = read.await;
+        let next = read.await;
         self.model.exchange_cache(&mut cache);
         batch.prefill += self.model.counters() - counters_before;
-        match logits {
-            Ok(mut logits) => self.choose(batch, entry, cache, &mut logits),
+        match next {
+            Ok(mut next) => match next.pop() {
+                Some(next) => self.go_on(batch, entry, cache, next),
+                None => Err(Error::new(ErrorKind::Internal, "no token came after a prompt")),
+            },
             Err(error) if error.kind() == ErrorKind::Aborted => {
                 batch.end(entry, cache, FinishReason::Abort);
                 Ok(())
@@ -200,13 +230,13 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// Chooses the next token of an answer from `logits`, `[vocabulary]`; the answer then goes on or ends.
-    fn choose<F: FnMut(usize, &Piece)>(
+    /// Takes the next token of an answer, or chooses it; the answer then goes on or ends.
+    fn go_on<F: FnMut(usize, &Piece)>(
         &mut self,
         batch: &mut Batch<B, F>,
-        mut entry: Entry,
+        mut entry: Entry<B>,
         cache: KvCache<B>,
-        logits: &mut [f32],
+        next: NextToken,
     ) -> Result<()> {
         let Entry { index, turn, chooser, remaining, forced, last, .. } = &mut entry;
         let mut on_piece = |piece: &Piece| (batch.on_piece)(*index, piece);
@@ -224,7 +254,10 @@ impl<B: Backend> Engine<B> {
             return Ok(());
         }
         let banned = if turn.may_end() { &[][..] } else { &self.stop_tokens };
-        *last = chooser.choose(logits, banned);
+        *last = match next {
+            NextToken::Chosen(token) => token,
+            NextToken::FromLogits(mut logits) => chooser.choose(&mut logits, banned),
+        };
         *remaining -= 1;
         let end = turn.take(*last, chooser.logprobs(), &self.tokenizer, &self.stop_tokens, &mut on_piece)?;
         match end.or((*remaining == 0).then_some(FinishReason::Length)) {
@@ -237,8 +270,9 @@ impl<B: Backend> Engine<B> {
 
 impl<B: Backend, F: FnMut(usize, &Piece)> Batch<B, F> {
     /// Takes note of an answer that has ended.
-    fn end(&mut self, entry: Entry, cache: KvCache<B>, finish_reason: FinishReason) {
-        let Entry { index, turn, .. } = entry;
+    fn end(&mut self, entry: Entry<B>, cache: KvCache<B>, finish_reason: FinishReason) {
+        let Entry { index, turn, answer, .. } = entry;
+        self.free_answers.extend(answer);
         self.replies[index] = Some(Ok(turn.finish(finish_reason, &mut |piece: &Piece| (self.on_piece)(index, piece))));
         self.free.push(cache);
     }

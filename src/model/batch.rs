@@ -3,6 +3,16 @@
 use super::{KvCache, Model};
 use crate::backend::{Backend, MAX_BATCH};
 use crate::error::Result;
+use crate::sampling::Sampling;
+
+/// What there is to go on with in one of several conversations.
+#[derive(Debug)]
+pub enum NextToken {
+    /// The token that the device chose.
+    Chosen(u32),
+    /// The logits, `[vocabulary]`, from which the host has to choose.
+    FromLogits(Vec<f32>),
+}
 
 impl<B: Backend> Model<B> {
     /// Room for another conversation of at most `capacity` tokens, which is at most the context.
@@ -33,8 +43,45 @@ impl<B: Backend> Model<B> {
         std::mem::swap(&mut self.cache, cache);
     }
 
-    /// Computes one token of each of several conversations (1 to [`MAX_BATCH`]), at the end of its cache. The logits after
-    /// them, one row each, can be asked for with [`logits`](Self::logits).
+    /// Has the device choose the tokens of an answer to `prompt`, one of several, by settings that
+    /// [`can_sample`](Self::can_sample) agreed to. It takes the place of one that is over, where there is such `room`.
+    pub fn start_answer(
+        &mut self,
+        room: Option<B::Answer>,
+        sampling: &Sampling,
+        choices: usize,
+        prompt: &[u32],
+    ) -> B::Answer {
+        let answer = room.unwrap_or_else(|| self.backend.allocate_answer());
+        self.backend.start_answer(&answer, sampling, choices, prompt);
+        answer
+    }
+
+    /// Frees the room of such an answer.
+    pub fn free_answer(&mut self, answer: B::Answer) {
+        self.backend.free_answer(answer);
+    }
+
+    /// What comes after the rows of the last pass from `first_row` on, one for each of `answers`: the device chooses where there
+    /// is one.
+    ///
+    /// # Errors
+    /// Those of [`logits`](Self::logits).
+    pub async fn next_tokens(&mut self, first_row: usize, answers: &[Option<&B::Answer>]) -> Result<Vec<NextToken>> {
+        let Self { backend, weights, config, .. } = self;
+        let vocabulary = config.dimensions.vocabulary;
+        backend.sample_rows(&weights.output_norm, &weights.output, first_row, answers);
+        let tokens = backend.read_rows().await?;
+        let logits = if tokens.contains(&None) { self.read_logits().await? } else { Vec::new() };
+        let next = |(row, token): (usize, Option<u32>)| match token {
+            Some(token) => NextToken::Chosen(token),
+            None => NextToken::FromLogits(logits[row * vocabulary..][..vocabulary].to_vec()),
+        };
+        Ok(tokens.into_iter().enumerate().map(next).collect())
+    }
+
+    /// Computes one token of each of several conversations (1 to [`MAX_BATCH`]), at the end of its cache. What comes
+    /// after them, a row each, can be asked for with [`next_tokens`](Self::next_tokens) or [`logits`](Self::logits).
     ///
     /// # Errors
     /// `context-full` when a cache has no room. Nothing is computed then, and what the caches hold means nothing any more.

@@ -6,6 +6,7 @@ mod kv_cache;
 mod qwen;
 mod weights;
 
+pub use batch::NextToken;
 pub use config::Config;
 pub use kv_cache::KvCache;
 pub use qwen::Model;

@@ -108,7 +108,12 @@ impl<B: Backend> Model<B> {
     pub async fn logits(&mut self, first_row: usize, rows: usize) -> Result<Vec<f32>> {
         let Self { backend, weights, .. } = self;
         backend.head(&weights.output_norm, &weights.output, first_row, rows);
-        let logits = backend.read_logits().await?;
+        self.read_logits().await
+    }
+
+    /// Logits that the device has computed.
+    pub(super) async fn read_logits(&mut self) -> Result<Vec<f32>> {
+        let logits = self.backend.read_logits().await?;
         if let Some(broken) = logits.iter().find(|logit| !logit.is_finite()) {
             return Err(Error::new(ErrorKind::DeviceLost, "the device computes wrongly, or the file is damaged")
                 .at("logits")

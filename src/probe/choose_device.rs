@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::fallback::{Fallback, FallbackReason};
 use super::self_test::test_platform;
+use crate::backend::KvCacheFormat;
 use crate::backend::gpu::device::Device;
 use crate::backend::gpu::tier::Tier;
 use crate::error::{Error, ErrorKind, Result};
@@ -20,25 +22,29 @@ pub struct Check {
 
 /// Tests an open device, and where it fails on another tier than `core` that nobody asked for, opens it once more with `core`.
 /// `tier` is what was asked for when it was opened, and `test` is [`test_device`] but in tests. Each test adds to `checks`.
+/// Returns the device that is right, and which tier was given up for it.
 ///
 /// # Errors
-/// [`ErrorKind::NoWebgpu`] when the device isn't right, with the check that it failed; those of [`Device::open`].
+/// [`ErrorKind::NoWebgpu`] when the device isn't right, with the check that it failed; [`ErrorKind::OutOfMemory`] and
+/// [`ErrorKind::DeviceLost`] when the test came to no end because of that; those of [`Device::open`].
 pub async fn choose_device(
     device: Device,
     tier: Option<&str>,
     test: impl AsyncFn(&Device) -> Result<()>,
     checks: &mut Vec<Check>,
-) -> Result<Device> {
-    let Err(error) = check(&device, &test, checks).await else { return Ok(device) };
-    let may_fall_back = tier.is_none() && device.tier != Tier::Core;
+) -> Result<(Device, Option<Fallback>)> {
+    let Err(error) = check(&device, &test, checks).await else { return Ok((device, None)) };
+    // No tier needs less memory than another one.
+    let may_fall_back = tier.is_none() && device.tier != Tier::Core && error.kind() != ErrorKind::OutOfMemory;
     device.device.destroy();
     if !may_fall_back {
         return Err(error);
     }
+    let fallback = Fallback::new(device.tier.name(), error, FallbackReason::SelfTest)?;
     // Anew, because a device keeps the first fault that it reported.
     let device = Device::open(Some(Tier::Core.name())).await?;
     match check(&device, &test, checks).await {
-        Ok(()) => Ok(device),
+        Ok(()) => Ok((device, Some(fallback))),
         Err(error) => {
             device.device.destroy();
             Err(error)
@@ -48,24 +54,32 @@ pub async fn choose_device(
 
 async fn check(device: &Device, test: &impl AsyncFn(&Device) -> Result<()>, checks: &mut Vec<Check>) -> Result<()> {
     let tier = device.tier.name();
-    let result = test(device).await.map_err(|error| as_no_webgpu(error, tier));
+    let result = test(device).await.map_err(|error| {
+        let kind = match error.kind() {
+            ErrorKind::OutOfMemory => ErrorKind::OutOfMemory,
+            // What the device says of itself. Without that it has computed something that is no number.
+            ErrorKind::DeviceLost if device.check().is_err() => ErrorKind::DeviceLost,
+            _ => ErrorKind::NoWebgpu,
+        };
+        Error::new(kind, "the GPU failed its self-test").at(format!("tier {tier}")).got(error)
+    });
     let detail = result.as_ref().err().map(Error::to_string).unwrap_or_default();
     checks.push(Check { tier, passed: result.is_ok(), detail });
     result
 }
 
-/// The self-test of a device on its tier.
+/// The self-test of a device on its tier, with a KV cache in this format.
 ///
 /// # Errors
 /// Those of [`test_platform`].
-pub async fn test_device(device: &Device) -> Result<()> {
+pub async fn test_device(device: &Device, kv_cache: KvCacheFormat) -> Result<()> {
     // Far above what rounding makes of these logits on such a tier, and far below what a wrong kernel makes of them.
     let tolerance = match device.tier {
         Tier::Core | Tier::Subgroups { .. } => 1e-4,
         Tier::F16 => 1e-3,
         Tier::Packed => 1e-2,
     };
-    test_platform(device, tolerance).await
+    test_platform(device, kv_cache, tolerance).await
 }
 
 /// The self-test of a device before a model is loaded onto it: [`test_device`] of a GPU. A software adapter is taken as it is.
@@ -73,11 +87,6 @@ pub async fn test_device(device: &Device) -> Result<()> {
 ///
 /// # Errors
 /// Those of [`test_device`].
-pub async fn test_gpu(device: &Device) -> Result<()> {
-    if device.is_software { Ok(()) } else { test_device(device).await }
-}
-
-/// A device that fails at this is none to compute on, whatever it reports.
-fn as_no_webgpu(error: Error, tier: &str) -> Error {
-    Error::new(ErrorKind::NoWebgpu, "the GPU failed its self-test").at(format!("tier {tier}")).got(error)
+pub async fn test_gpu(device: &Device, kv_cache: KvCacheFormat) -> Result<()> {
+    if device.is_software { Ok(()) } else { test_device(device, kv_cache).await }
 }

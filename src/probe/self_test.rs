@@ -2,27 +2,29 @@
 
 use super::test_model::{TestModel, VOCABULARY};
 use crate::backend::cpu::{CpuBackend, Processor};
-use crate::backend::{Backend, MAX_LOGIT_ROWS, Platform};
+use crate::backend::{Backend, KvCacheFormat, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Platform};
 use crate::error::{Error, ErrorKind, Result};
+use crate::generate::Random;
 use crate::model::Model;
 use crate::sampling::Sampling;
 
-/// The tokens of the prompt: enough for the kernels of long prompts, whose last eight are looked at.
-const PROMPT: [u32; 20] = [17, 203, 5, 91, 250, 64, 128, 33, 7, 180, 111, 42, 222, 3, 76, 149, 201, 88, 12, 60];
+/// Tokens of two prompts, the second of which follows the first one's answer. The first is long enough for the kernels of
+/// prompts. After the second, attention to a single token is split.
+const PROMPTS: [usize; 2] = [20, 5 * MAX_PASS_TOKENS];
 
-/// Tokens that the device chooses by itself: the first by the prompt, the second by a recorded pass, the third by the same one
-/// run again.
+/// Tokens that the device chooses by itself after each prompt: the first by the prompt, the second by a recorded pass, the
+/// third by the same one run again.
 const ANSWER_TOKENS: usize = 3;
 
-/// Has a tiny model of random weights read a prompt and write an answer on `platform`, and compares both with the same on
-/// the processor. `tolerance` is for the squared error of logits as a part of the whole; a wrong kernel makes about 1.
+/// Has a tiny model of random weights read prompts and write answers on `platform`, and compares all of it with the same on
+/// the processor. The KV cache is in the format `kv_cache`. `tolerance` is for the squared error of logits as a part of the whole; a wrong kernel makes about 1.
 ///
 /// # Errors
 /// [`ErrorKind::NoWebgpu`] for what isn't right, with the name of the check; and what the device reports.
-pub async fn test_platform<P: Platform>(platform: &P, tolerance: f64) -> Result<()> {
+pub async fn test_platform<P: Platform>(platform: &P, kv_cache: KvCacheFormat, tolerance: f64) -> Result<()> {
     let test_model = TestModel::new();
-    let expected = test_model.load(&Processor)?;
-    let got = platform.make_room(|| test_model.load(platform)).await?;
+    let expected = test_model.load(&Processor, kv_cache)?;
+    let got = platform.make_room(|| test_model.load(platform, kv_cache)).await?;
     SelfTest { got, expected, tolerance }.run().await
 }
 
@@ -34,14 +36,28 @@ struct SelfTest<B: Backend> {
 
 impl<B: Backend> SelfTest<B> {
     async fn run(&mut self) -> Result<()> {
-        let first_row = PROMPT.len() - MAX_LOGIT_ROWS;
-        self.got.forward(&PROMPT)?;
-        self.expected.forward(&PROMPT)?;
+        let mut random = Random::new(2);
+        for tokens in PROMPTS {
+            let prompt: Vec<u32> = (0..tokens).map(|_| random.next_u32() % VOCABULARY as u32).collect();
+            self.test_turn(&prompt).await?;
+        }
+        Ok(())
+    }
+
+    /// A prompt, of which the last logits are looked at, and the answer to it.
+    async fn test_turn(&mut self, prompt: &[u32]) -> Result<()> {
+        let passes = prompt.chunks(MAX_PASS_TOKENS);
+        let first_row = passes.clone().last().unwrap_or_default().len() - MAX_LOGIT_ROWS;
+        for pass in passes {
+            self.got.forward(pass)?;
+            self.expected.forward(pass)?;
+        }
         let expected = self.expected.logits(first_row, MAX_LOGIT_ROWS).await?;
         let got = self.got.logits(first_row, MAX_LOGIT_ROWS).await?;
-        self.compare("a prompt", &got, &expected)?;
+        let length = prompt.len();
+        self.compare(&format!("a prompt of {length} tokens"), &got, &expected)?;
 
-        self.got.begin_answer(&Sampling::greedy(), VOCABULARY, &PROMPT);
+        self.got.begin_answer(&Sampling::greedy(), VOCABULARY, prompt);
         for _ in 1..ANSWER_TOKENS {
             self.got.forward_sampled()?;
         }
@@ -56,7 +72,7 @@ impl<B: Backend> SelfTest<B> {
             }
         }
         let got = self.got.logits(0, 1).await?;
-        self.compare("an answer", &got, &expected)
+        self.compare(&format!("the answer to {length} tokens"), &got, &expected)
     }
 
     fn compare(&self, what: &str, got: &[f32], expected: &[f32]) -> Result<()> {

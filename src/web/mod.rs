@@ -17,7 +17,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::AbortSignal;
 
-use self::any_engine::{AnyEngine, Choice, with_engine};
+use self::any_engine::{AnyEngine, with_engine};
 use self::convert::{from_js, to_js, to_js_error};
 use crate::backend::{Backend, Counters, KvCacheFormat, Platform, cpu, gpu};
 use crate::engine::ChatOptions;
@@ -25,7 +25,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::{HttpClient, HttpSource};
 use crate::generate::Sampling;
 use crate::load::{LoadOptions, Loaded, NotKept, Notice, Progress, load};
-use crate::probe::test_gpu;
+use crate::probe::{Choice, Computer, Fallback, test_gpu};
 use crate::store::{IndexedDb, ModelStore};
 use crate::text::{Message, Piece};
 
@@ -59,6 +59,8 @@ struct Info {
     backend: &'static str,
     adapter: String,
     tier: &'static str,
+    /// What was given up for that.
+    fallback: Option<Fallback>,
     memory: MemoryInfo,
     stored: bool,
     /// Why it is not, where it should have been.
@@ -80,7 +82,13 @@ struct LoadedWith<B: Backend> {
 }
 
 impl Info {
-    fn new<B: Backend>(outcome: &LoadedWith<B>, backend: &'static str, adapter: String, tier: &'static str) -> Self {
+    fn new<B: Backend>(
+        outcome: &LoadedWith<B>,
+        backend: &'static str,
+        adapter: String,
+        tier: &'static str,
+        fallback: Option<Fallback>,
+    ) -> Self {
         let LoadedWith { loaded, not_kept } = outcome;
         let config = &loaded.engine.model().config;
         let dimensions = &config.dimensions;
@@ -101,6 +109,7 @@ impl Info {
             backend,
             adapter,
             tier,
+            fallback,
             memory: MemoryInfo {
                 weights_bytes: loaded.weights_bytes,
                 kv_cache_bytes: dimensions.kv_cache_bytes(),
@@ -267,17 +276,21 @@ impl WasmEngine {
         let options: Options = from_js("options", options)?;
         let store = store.map(IndexedDb::new);
         let source = HttpSource::new(client, options.urls.clone());
-        match Choice::by(&options.backend, &options.tier, test_gpu, &mut Vec::new()).await? {
-            Choice::Webgpu(device) => {
+        let kv_cache = kv_cache_format(&options.kv_cache)?;
+        let test = async |device: &gpu::device::Device| test_gpu(device, kv_cache).await;
+        let Choice { computer, fallback, .. } = Choice::by(&options.backend, &options.tier, test).await?;
+        match computer {
+            Computer::Webgpu(device) => {
                 let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
-                let outcome = load_on(&device, &options, store.as_ref(), &source, on_progress, signal).await?;
-                let info = Info::new(&outcome, "webgpu", adapter, tier);
+                let outcome =
+                    load_on(&device, &options, kv_cache, store.as_ref(), &source, on_progress, signal).await?;
+                let info = Info::new(&outcome, "webgpu", adapter, tier, fallback);
                 Ok(Self { engine: AnyEngine::Webgpu(Box::new(outcome.loaded.engine)), info })
             }
-            Choice::Cpu => {
-                let processor = cpu::Processor;
-                let outcome = load_on(&processor, &options, store.as_ref(), &source, on_progress, signal).await?;
-                let info = Info::new(&outcome, "cpu", cpu::NAME.to_string(), cpu::TIER);
+            Computer::Cpu => {
+                let cpu = cpu::Processor;
+                let outcome = load_on(&cpu, &options, kv_cache, store.as_ref(), &source, on_progress, signal).await?;
+                let info = Info::new(&outcome, "cpu", cpu::NAME.to_string(), cpu::TIER, fallback);
                 Ok(Self { engine: AnyEngine::Cpu(Box::new(outcome.loaded.engine)), info })
             }
         }
@@ -331,21 +344,26 @@ impl WasmEngine {
     }
 }
 
+/// The format of the KV cache that callers name so.
+fn kv_cache_format(name: &str) -> Result<KvCacheFormat> {
+    KvCacheFormat::by_name(name).ok_or_else(|| {
+        Error::new(ErrorKind::InvalidArgument, "there is no such format of the KV cache")
+            .at("kvCache")
+            .got(format!("\"{name}\""))
+            .expected("\"f16\" or \"q8\"")
+    })
+}
+
 /// Loads a model onto a backend of `platform`.
 async fn load_on<P: Platform>(
     platform: &P,
     options: &Options,
+    kv_cache: KvCacheFormat,
     store: Option<&IndexedDb>,
     source: &HttpSource,
     on_progress: Function,
     signal: AbortSignal,
 ) -> Result<LoadedWith<P::Backend>> {
-    let kv_cache = KvCacheFormat::by_name(&options.kv_cache).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidArgument, "there is no such format of the KV cache")
-            .at("kvCache")
-            .got(format!("\"{}\"", options.kv_cache))
-            .expected("\"f16\" or \"q8\"")
-    })?;
     let load_options = LoadOptions {
         sha256: options.sha256.clone(),
         context_length: options.context_length,

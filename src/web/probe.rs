@@ -7,11 +7,10 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::WasmEngine;
-use super::any_engine::Choice;
 use super::convert::{from_js, to_js, to_js_error};
-use crate::backend::{ReadingRates, cpu, gpu};
+use crate::backend::{KvCacheFormat, ReadingRates, cpu, gpu};
 use crate::error::Result;
-use crate::probe::{Check, test_device};
+use crate::probe::{Check, Choice, Computer, Fallback, test_device};
 
 #[derive(Deserialize)]
 struct Options {
@@ -29,6 +28,7 @@ struct Probe {
     is_software: bool,
     bytes_per_second: BTreeMap<&'static str, f64>,
     seconds_per_dispatch: f64,
+    fallback: Option<Fallback>,
     checks: Vec<Check>,
 }
 
@@ -42,20 +42,20 @@ impl WasmEngine {
 
 async fn probe_inner(options: JsValue) -> Result<JsValue> {
     let options: Options = from_js("options", options)?;
-    let mut checks = Vec::new();
-    let (backend, adapter, tier, is_software, rates) =
-        match Choice::by(&options.backend, &options.tier, test_device, &mut checks).await? {
-            Choice::Webgpu(device) => {
-                let rates = gpu::reading_rates::measure_reading_rates(&device).await?;
-                let tier = device.tier.name();
-                ("webgpu", device.adapter_name, tier, device.is_software, rates)
-            }
-            Choice::Cpu => {
-                let rates = cpu::reading_rates::measure_reading_rates()?;
-                ("cpu", cpu::NAME.to_string(), cpu::TIER, true, rates)
-            }
-        };
+    let test = async |device: &gpu::device::Device| test_device(device, KvCacheFormat::default()).await;
+    let Choice { computer, fallback, checks } = Choice::by(&options.backend, &options.tier, test).await?;
+    let (backend, adapter, tier, is_software, rates) = match computer {
+        Computer::Webgpu(device) => {
+            let rates = gpu::reading_rates::measure_reading_rates(&device).await?;
+            let tier = device.tier.name();
+            ("webgpu", device.adapter_name, tier, device.is_software, rates)
+        }
+        Computer::Cpu => {
+            let rates = cpu::reading_rates::measure_reading_rates()?;
+            ("cpu", cpu::NAME.to_string(), cpu::TIER, true, rates)
+        }
+    };
     let ReadingRates { bytes_per_second, seconds_per_dispatch } = rates;
     let bytes_per_second = bytes_per_second.into_iter().map(|(tensor_type, rate)| (tensor_type.name(), rate)).collect();
-    to_js(&Probe { backend, adapter, tier, is_software, bytes_per_second, seconds_per_dispatch, checks })
+    to_js(&Probe { backend, adapter, tier, is_software, bytes_per_second, seconds_per_dispatch, fallback, checks })
 }

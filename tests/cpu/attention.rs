@@ -1,7 +1,7 @@
 //! Attention and its rotation.
 
 use qwisp::backend::KvCacheFormat;
-use qwisp::backend::cpu::operations::{Attention, LayerCache, Rotations, rotate};
+use qwisp::backend::cpu::operations::{Attention, LayerCache, Rotations, level_keys, rotate};
 use qwisp::generate::Random;
 
 use crate::reference;
@@ -67,5 +67,42 @@ fn rows_attend_to_what_is_before_them() {
             }
         }
         assert_close(&case, &got, &expected, 1e-10);
+    }
+}
+
+/// Keys of three positions with large biases become small, and what a query makes of the differences between them stays.
+#[test]
+fn levelled_keys_give_the_same_softmax() {
+    let mut random = Random::new(3);
+    for (heads, kv_heads, head_dim, first_steady_pair) in [(14, 2, 64, 20), (3, 3, 64, 32), (4, 2, 128, 0)] {
+        let case = format!("{heads} heads on {kv_heads} of {head_dim}, steady from {first_steady_pair} on");
+        let bias = normal(&mut random, kv_heads * head_dim, 50.0);
+        let queries = normal(&mut random, heads * head_dim, 1.0);
+        let keys = [0; 3].map(|_| -> Vec<f32> {
+            normal(&mut random, kv_heads * head_dim, 1.0).iter().zip(&bias).map(|(noise, bias)| noise + bias).collect()
+        });
+        let levelled = keys.clone().map(|mut keys| {
+            let mut queries = queries.clone();
+            level_keys(&mut queries, &mut keys, &bias, head_dim, first_steady_pair);
+            (queries, keys)
+        });
+        for (_, keys) in &levelled {
+            assert!(keys.iter().all(|number| number.abs() < 5.0), "{case}: {keys:?}");
+        }
+        let scores = |queries: &[f32], keys: &[f32]| -> Vec<f64> {
+            let score = |(head, query): (usize, &[f32])| {
+                let key = &keys[head / (heads / kv_heads) * head_dim..][..head_dim];
+                query.iter().zip(key).map(|(query, key)| f64::from(*query) * f64::from(*key)).sum()
+            };
+            queries.chunks(head_dim).enumerate().map(score).collect()
+        };
+        let differences = |a: Vec<f64>, b: Vec<f64>| a.iter().zip(&b).map(|(a, b)| a - b).collect::<Vec<_>>();
+        for other in 1..3 {
+            let expected = differences(scores(&queries, &keys[other]), scores(&queries, &keys[0]));
+            let of = |(queries, keys): &(Vec<f32>, Vec<f32>)| scores(queries, keys);
+            let got: Vec<f32> =
+                differences(of(&levelled[other]), of(&levelled[0])).iter().map(|&score| score as f32).collect();
+            assert_close(&case, &got, &expected, 1e-8);
+        }
     }
 }

@@ -6,7 +6,7 @@ use qwisp::generate::Random;
 
 use super::attention::{KEY_BIAS, LARGE_SCORES, ORDINARY, Values, rows_of_head, shape};
 use super::reference::attention::attention;
-use super::reference::kv_cache::{kept, kept_key};
+use super::reference::kv_cache::{kept, kept_key, key_reach};
 use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
@@ -153,8 +153,11 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     // From what is in the cache now, so that what was appended counts as it was rounded.
     let mut expected = Vec::with_capacity(got.len());
     for head in 0..heads {
-        let query = rotated(&widen(&qkv[head * head_dim..][..head_dim]), &query_norm);
         let kv_head = head / (heads / kv_heads);
+        let bias = widen(&projection_bias[kv_head * head_dim..][..head_dim]);
+        let query = rotated(&widen(&qkv[head * head_dim..][..head_dim]), &query_norm);
+        let reach = key_reach(kv_cache, &bias, rope_base, context);
+        let query: Vec<_> = query.iter().zip(reach).map(|(x, reach)| x * reach).collect();
         let keys = rows_of_head(&keys, dimensions, kv_head, position + 1);
         let values = rows_of_head(&values, dimensions, kv_head, position + 1);
         expected.extend(attention(&query, &keys, &values));

@@ -101,7 +101,7 @@ fn settings(sampling: &Sampling, choices: usize) -> SamplingSettings {
 }
 
 /// The bits of the maxima that belong to these logits.
-fn block_maxima(logits: &[f32], choices: usize) -> Vec<u32> {
+pub(super) fn block_maxima(logits: &[f32], choices: usize) -> Vec<u32> {
     let maximum = |(block, logits): (usize, &[f32])| {
         let chosen = choices.saturating_sub(block * LOGIT_BLOCK).min(logits.len());
         match logits[..chosen].iter().all(|logit| logit.is_finite()) {

@@ -12,6 +12,7 @@ mod faults;
 mod gate_up;
 mod head;
 mod matmul;
+mod penalize_logits;
 mod quantize;
 mod query_key_value;
 mod residual_matvec;

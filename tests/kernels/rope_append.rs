@@ -6,7 +6,7 @@ use qwisp::backend::gpu::operations::{RopeAppend, rotations};
 use qwisp::backend::{Dimensions, HeadNorms, KvCacheFormat};
 use qwisp::generate::Random;
 
-use super::reference::kv_cache::{kept, kept_key};
+use super::reference::kv_cache::{kept, kept_key, key_reach};
 use super::reference::rms_norm::rms_norm;
 use super::reference::rope_append::rotate;
 use super::support::closeness::{assert_close, widen};
@@ -125,7 +125,13 @@ fn check(gpu: &mut Gpu, random: &mut Random, case: &Case) {
     let expected: Vec<f64> = queries(&input)
         .chunks(head_dim)
         .zip(positions)
-        .flat_map(|(head, position)| rotated(&widen(head), &query_norm, position))
+        .enumerate()
+        .flat_map(|(at, (head, position))| {
+            let kv_head = at % heads / (heads / kv_heads);
+            let bias = &key_biases[kv_head * head_dim..][..head_dim];
+            let query = rotated(&widen(head), &query_norm, position);
+            query.into_iter().zip(key_reach(kv_cache, bias, rope_base, context)).map(|(value, reach)| value * reach)
+        })
         .map(|value| value * scale)
         .collect();
     assert_close(&format!("{name}: queries"), &queries(&gpu.read(&qkv)), &expected, F32);

@@ -8,6 +8,7 @@ pub(crate) mod gate_up;
 pub(crate) mod head;
 pub(crate) mod kv_cache;
 pub(crate) mod matmul;
+pub(crate) mod penalize_logits;
 pub(crate) mod quantize;
 pub(crate) mod query_key_value;
 pub(crate) mod qwen;

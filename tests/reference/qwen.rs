@@ -7,7 +7,7 @@ use candle_core::Device;
 use qwisp::backend::KvCacheFormat;
 
 use super::attention::attention;
-use super::kv_cache::{kept, kept_key};
+use super::kv_cache::{kept, kept_key, key_reach};
 use super::matmul::matvec;
 use super::rms_norm::rms_norm;
 use super::rope_append::rotate;
@@ -68,11 +68,12 @@ impl Qwen {
                 true => rotate(&self.norm(&name(norm), head), position, ROPE_BASE.into()),
                 false => rotate(head, position, ROPE_BASE.into()),
             };
+            let key_bias = |head: usize| match self.weights.get(&name("attn_k.bias")) {
+                Some(bias) => widen(&bias[head * head_dim..][..head_dim]),
+                None => vec![0.0; head_dim],
+            };
             for (head, key) in project("attn_k").chunks(head_dim).enumerate() {
-                let bias = match self.weights.get(&name("attn_k.bias")) {
-                    Some(bias) => widen(&bias[head * head_dim..][..head_dim]),
-                    None => vec![0.0; head_dim],
-                };
+                let bias = key_bias(head);
                 let key = rotated(key, "attn_k_norm.weight");
                 keys[head].push(kept_key(self.kv_cache, &key, &bias, ROPE_BASE.into(), self.model.context));
             }
@@ -84,7 +85,10 @@ impl Qwen {
                 let kv_head = head / (heads / kv_heads);
                 let keys: Vec<_> = keys[kv_head].iter().map(Vec::as_slice).collect();
                 let values: Vec<_> = values[kv_head].iter().map(Vec::as_slice).collect();
-                attended.extend(attention(&rotated(query, "attn_q_norm.weight"), &keys, &values));
+                let reach = key_reach(self.kv_cache, &key_bias(kv_head), ROPE_BASE.into(), self.model.context);
+                let query = rotated(query, "attn_q_norm.weight");
+                let query: Vec<_> = query.iter().zip(reach).map(|(x, reach)| x * reach).collect();
+                attended.extend(attention(&query, &keys, &values));
             }
             add(x, &matvec(self.weight(&name("attn_output.weight")), &attended));
         }

@@ -26,6 +26,22 @@ for (const [name, value] of [["isFallbackAdapter", false], ["architecture", "tes
   Object.defineProperty(GPUAdapterInfo.prototype, name, { get: () => value });
 }`;
 
+/** Code for the worker: there is no WebGPU, as in browsers that don't have it. */
+const NO_WEBGPU = 'Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined });';
+
+/** Code for the worker: no buffer finds room. The error is what a full GPU gives. */
+const NO_MEMORY = `
+const { popErrorScope } = GPUDevice.prototype;
+GPUDevice.prototype.popErrorScope = async function () {
+  await popErrorScope.call(this);
+  return new GPUOutOfMemoryError("no room");
+};`;
+
+/** Code for the worker: its GPU is unplugged. */
+const LOST_DEVICE = `
+const lost = Promise.resolve({ reason: "unknown", message: "unplugged" });
+Object.defineProperty(GPUDevice.prototype, "lost", { get: () => lost });`;
+
 describeInEachBrowser("a probe", { timeout: 5 * TIMEOUT_MS }, (browserName) => {
   /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
@@ -82,11 +98,13 @@ describeInEachBrowser("a probe", { timeout: 5 * TIMEOUT_MS }, (browserName) => {
   it("is of the processor where the adapter is only software", { timeout: TIMEOUT_MS }, async (test) => {
     const { probe, ms } = await measure({ backend: "auto" });
     assertRates(probe);
-    const { backend, tier, isSoftware, secondsPerDispatch, checks } = probe;
+    const { backend, tier, isSoftware, secondsPerDispatch, fallback, checks } = probe;
     assert.deepEqual(
       { backend, tier, isSoftware, secondsPerDispatch, checks },
       { backend: "cpu", tier: "simd128", isSoftware: true, secondsPerDispatch: 0, checks: [] },
     );
+    assert.deepEqual([fallback?.from, fallback?.reason], ["webgpu", "software-adapter"]);
+    assert.match(fallback?.message ?? "", /only software/);
     test.diagnostic(`${JSON.stringify(probe.bytesPerSecondByType)}, ${Math.round(ms)} ms`);
   });
 
@@ -95,6 +113,7 @@ describeInEachBrowser("a probe", { timeout: 5 * TIMEOUT_MS }, (browserName) => {
     assertRates(probe);
     assert.deepEqual([probe.backend, probe.tier, probe.isSoftware], ["webgpu", "core", true]);
     assert.ok(probe.secondsPerDispatch > 0 && probe.secondsPerDispatch < 1, `${probe.secondsPerDispatch}`);
+    assert.equal(probe.fallback, null);
     assert.deepEqual(probe.checks, [{ tier: "core", passed: true, detail: "" }]);
     test.diagnostic(`${JSON.stringify(probe)}, ${Math.round(ms)} ms`);
   });
@@ -130,6 +149,39 @@ describeInEachBrowser("a probe", { timeout: 5 * TIMEOUT_MS }, (browserName) => {
     );
     const { info } = await page.load({ model: server.modelUrl });
     assert.equal(info.backend, "cpu");
+    for (const { fallback } of [probe, info]) {
+      assert.deepEqual([fallback?.from, fallback?.reason], ["webgpu", "self-test"]);
+      assert.match(fallback?.message ?? "", /self-test \(tier core\).*the logits of a prompt/);
+    }
+    assert.deepEqual(page.uncaught, []);
+  });
+
+  it("and a load say that there is no WebGPU", { timeout: TIMEOUT_MS }, async () => {
+    restore = server.prepend(WORKER, NO_WEBGPU);
+    const { probe } = await measure({ backend: "auto" });
+    const { info } = await page.load({ model: server.modelUrl });
+    for (const { backend, fallback } of [probe, info]) {
+      assert.equal(backend, "cpu");
+      assert.deepEqual([fallback?.from, fallback?.reason], ["webgpu", "no-webgpu"]);
+      assert.match(fallback?.message ?? "", /there is no WebGPU adapter/);
+    }
+    const chosen = await page.load({ model: server.modelUrl, backend: "cpu" });
+    assert.equal(chosen.info.fallback, null, "nothing was to be tried");
+  });
+
+  it("and a load tell a GPU that has no memory or was lost from one that computes wrongly", async () => {
+    for (const [code, kind, cause] of /** @type {const} */ ([
+      [NO_MEMORY, "out-of-memory", /self-test.*no room/],
+      [LOST_DEVICE, "device-lost", /the GPU device was lost.*unplugged/],
+    ])) {
+      restore = server.prepend(WORKER, code + LIKE_A_GPU);
+      await assert.rejects(page.load({ model: server.modelUrl, backend: "webgpu" }), { kind, message: cause });
+      const { probe } = await measure({ backend: "auto" });
+      assert.equal(probe.backend, "cpu");
+      assert.deepEqual([probe.fallback?.from, probe.fallback?.reason], ["webgpu", kind]);
+      assert.match(probe.fallback?.message ?? "", cause);
+      restore();
+    }
     assert.deepEqual(page.uncaught, []);
   });
 });

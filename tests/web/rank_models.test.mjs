@@ -22,7 +22,14 @@ const GIB = 2 ** 30;
  * @returns {Probe}
  */
 function probe(bytesPerSecond, facts = {}) {
-  const device = { backend: /** @type {const} */ ("webgpu"), adapter: "", tier: "core", isSoftware: false, checks: [] };
+  const device = {
+    backend: /** @type {const} */ ("webgpu"),
+    adapter: "",
+    tier: "core",
+    isSoftware: false,
+    fallback: null,
+    checks: [],
+  };
   return {
     ...device,
     weightBytesPerSecond: bytesPerSecond,

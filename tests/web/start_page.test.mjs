@@ -86,6 +86,7 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
         tier: "simd128",
         isSoftware: true,
         weightBytesPerSecond: 5e9,
+        fallback: null,
         checks: [],
       },
     });

@@ -135,6 +135,8 @@ export interface Probe {
   bytesPerSecondByType: Record<string, number>;
   /** What starting a kernel takes besides, when it waits for the one before; 0 on the backend `cpu`. */
   secondsPerDispatch: number;
+  /** As in `EngineInfo`. */
+  fallback: Fallback | null;
   /** The self-tests of the GPU, in their order; none where there is no GPU to test. */
   checks: {
     /** The tier that was tested. */
@@ -237,6 +239,22 @@ export interface NotKept {
   missingBytes: number | null;
 }
 
+/** What was given up, and for what reason: WebGPU for the processor, or a tier of its kernels for `core`. */
+export interface Fallback {
+  /** `webgpu`, or the tier, `subgroups` for instance. */
+  from: string;
+  /**
+   * - `no-webgpu`: there is no WebGPU, no adapter, or none with the limits of core WebGPU
+   * - `software-adapter`: the adapter is no GPU, but the processor in its place
+   * - `self-test`: it computed wrongly in the self-test
+   * - `out-of-memory`: it had no memory for the self-test
+   * - `device-lost`: it was lost when it was opened or tested, or reported a fault, of a kernel that it refuses for instance
+   */
+  reason: "no-webgpu" | "software-adapter" | "self-test" | "out-of-memory" | "device-lost";
+  /** The same in English, with what was got and what was expected. */
+  message: string;
+}
+
 /** What was loaded and what it runs on, as of the moment when loading ended. */
 export interface EngineInfo {
   model: {
@@ -260,6 +278,8 @@ export interface EngineInfo {
   adapter: string;
   /** The tier of kernels that was chosen, `core` for instance; see `LoadOptions`. On the backend `cpu`, `simd128`. */
   tier: string;
+  /** What would have computed by itself, and why it doesn't. Null where nothing was given up, or was never to be tried. */
+  fallback: Fallback | null;
   memory: {
     weightsBytes: number;
     /** Keys and values when the context is full. They take as much as the conversation needs, in steps of 1024 tokens. */
@@ -561,9 +581,10 @@ export class Engine {
    *
    * Every conversation of the eight has a KV cache of its own, as large as the longest prompt with its `maxTokens` needs,
    * which is freed at the end; so `maxTokens` is 512 here where none is given. Where there is memory for fewer caches, so
-   * many are answered at a time. The first batch waits for its kernels to be compiled. Tokens are chosen on the CPU, for
-   * which 600 KB are read back for each. So a single conversation is faster with `chat`, and where a GPU is only emulated, short of
-   * arithmetic rather than of memory's speed, so are several. What the last `chat` left in the cache stays there.
+   * many are answered at a time. The first batch waits for its kernels to be compiled. Each token is waited for before the next
+   * one is computed; so a single conversation is faster with `chat`, and where a GPU is only emulated, short of arithmetic rather
+   * than of memory's speed, so are several. With `logprobs`, `logitBias`, `minTokens`, `thinkingBudget` or a `topK` of 0 or over 64
+   * the CPU chooses, for which 600 KB are read back for each token. What the last `chat` left in the cache stays there.
    */
   batch(conversations: Message[][], options?: BatchOptions): Promise<BatchEntry[]>;
 

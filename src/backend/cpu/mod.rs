@@ -17,7 +17,7 @@ use std::ops::Range;
 
 use self::matrix::Matrix;
 use self::operations::{
-    Attention, Input, LayerCache, Output, Rotations, Scratch, multiply, rms_norm, rotate, silu_mul,
+    Attention, Input, LayerCache, Output, Rotations, Scratch, level_keys, multiply, rms_norm, rotate, silu_mul,
 };
 use self::quantized::Quantized;
 use super::{Backend, Counters, Dimensions, HeadNorms, KvCacheFormat, MAX_PASS_TOKENS, Platform, Projection};
@@ -192,7 +192,7 @@ impl CpuBackend {
         let (query_length, position) = (heads * head_dim, self.positions[rows.start]);
         let Self { caches, activations, attention, rotations, tensors, heads: unnormalized, .. } = self;
         let Some(cache) = &mut caches[cache.0] else { return };
-        let steady_bias = match self.dimensions.kv_cache {
+        let key_bias = match self.dimensions.kv_cache {
             KvCacheFormat::F16 => None,
             KvCacheFormat::Q8 => self.key_bias.as_ref().map(|bias| tensors[bias.index].floats()),
         };
@@ -209,8 +209,9 @@ impl CpuBackend {
             for head in heads.chunks_exact_mut(head_dim) {
                 rotate(head, rotations, rows.start + at);
             }
-            if let Some(bias) = steady_bias {
-                remove_steady_bias(&mut heads[query_length..], bias, head_dim, self.dimensions.first_steady_pair());
+            if let Some(bias) = key_bias {
+                let (queries, keys) = heads.split_at_mut(query_length);
+                level_keys(queries, keys, bias, head_dim, self.dimensions.first_steady_pair());
             }
             let keys = heads[query_length..].chunks_exact(head_dim);
             for (kv_head, (key, value)) in keys.zip(values.chunks_exact(head_dim)).enumerate() {
@@ -225,20 +226,6 @@ impl CpuBackend {
     fn add_to_residual(&mut self, weight: &Tensor, input: ActivationOf) {
         let product = Product { adds: true, ..Product::new(weight, |activations| &mut activations.residual) };
         self.multiply(input, [product]);
-    }
-}
-
-/// Takes from rotated keys the bias of their projection, in the dimensions that hardly turn: there a Qwen2 has biases of
-/// hundreds, which would leave the other numbers of a group few steps of a Q8. What is taken from all positions alike adds
-/// the same to all scores of a query, and so nothing to their softmax.
-fn remove_steady_bias(keys: &mut [f32], bias: &[f32], head_dim: usize, first_steady_pair: usize) {
-    for (key, bias) in keys.chunks_exact_mut(head_dim).zip(bias.chunks_exact(head_dim)) {
-        for half in [0, head_dim / 2] {
-            let steady = half + first_steady_pair..half + head_dim / 2;
-            for (number, bias) in key[steady.clone()].iter_mut().zip(&bias[steady]) {
-                *number -= bias;
-            }
-        }
     }
 }
 
@@ -266,6 +253,7 @@ impl<'a> Product<'a> {
 impl Backend for CpuBackend {
     type Tensor = Tensor;
     type LayerCache = LayerCacheIndex;
+    type Answer = ();
 
     fn allocate(&mut self, info: &TensorInfo) -> Result<Tensor> {
         let matrix = Matrix::allocate(check_width(info)?)?;
@@ -433,6 +421,20 @@ impl Backend for CpuBackend {
     fn begin_answer(&mut self, _sampling: &Sampling, _choices: usize, _prompt: &[u32]) {}
 
     fn sample(&mut self, _norm: &Tensor, _head: &Tensor) {}
+
+    fn allocate_answer(&mut self) {}
+
+    fn free_answer(&mut self, (): ()) {}
+
+    fn start_answer(&mut self, (): &(), _sampling: &Sampling, _choices: usize, _prompt: &[u32]) {}
+
+    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, answers: &[Option<&()>]) {
+        self.head(norm, head, first_row, answers.len());
+    }
+
+    async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {
+        Ok(vec![None; self.activations.logits.len() / self.dimensions.vocabulary])
+    }
 
     fn submit_sampled(&mut self) {}
 

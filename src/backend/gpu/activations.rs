@@ -38,14 +38,19 @@ pub(super) struct Activations {
     pub(super) rotations: wgpu::Buffer,
     /// f32, zeros enough for the bias of a projection that has none.
     pub(super) no_bias: wgpu::Buffer,
-    /// f32 `[MAX_LOGIT_ROWS, vocabulary]`, for the host or for the sampler.
+    /// f32 `[MAX_LOGIT_ROWS, logit_columns]`, for the host or for the sampler.
     pub(super) logits: wgpu::Buffer,
+    /// The width of a row of logits: the vocabulary, and what makes each row start where a storage buffer can be bound.
+    pub(super) logit_columns: usize,
     /// Host-readable copy of the logits.
     pub(super) staging: wgpu::Buffer,
 }
 
 /// How far apart the steps of single rows are: what core WebGPU asks of the offset of a uniform.
 pub(super) const ROW_STEP_BYTES: usize = 256;
+
+/// What core WebGPU asks of the offset of a storage buffer.
+const STORAGE_OFFSET_BYTES: usize = 256;
 
 impl Activations {
     pub(super) fn new(device: &Device, dimensions: &Dimensions) -> Self {
@@ -57,7 +62,8 @@ impl Activations {
         let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
         device.queue.write_buffer(&rotations, 0, bytemuck::cast_slice(&table));
         let partial_floats = AttentionDecode::partial_floats(dimensions, AttentionDecode::splits(dimensions.context));
-        let logits_bytes = MAX_LOGIT_ROWS * dimensions.vocabulary * size_of::<f32>();
+        let logit_columns = dimensions.vocabulary.next_multiple_of(STORAGE_OFFSET_BYTES / size_of::<f32>());
+        let logits_bytes = MAX_LOGIT_ROWS * logit_columns * size_of::<f32>();
         Self {
             tokens: buffer("tokens", MAX_PASS_TOKENS * size_of::<u32>(), Usage::STORAGE | Usage::COPY_DST),
             step: step("step"),
@@ -79,6 +85,7 @@ impl Activations {
             rotations,
             no_bias: buffer("no bias", dimensions.heads * dimensions.head_dim * size_of::<f32>(), Usage::UNIFORM),
             logits: buffer("logits", logits_bytes, Usage::STORAGE | Usage::COPY_SRC),
+            logit_columns,
             staging: buffer("logits for the host", logits_bytes, Usage::MAP_READ | Usage::COPY_DST),
         }
     }

@@ -6,7 +6,10 @@
 mod activations;
 mod adapter_info;
 pub mod bandwidth;
+mod batch;
 pub mod device;
+mod layer_cache;
+mod limits;
 pub mod operations;
 mod products;
 mod readback;
@@ -18,22 +21,23 @@ pub mod tensor;
 pub mod tier;
 pub mod uploader;
 
+pub use self::layer_cache::LayerCache;
+
 use bytemuck::{Pod, Zeroable};
 
-use self::activations::{Activations, ROW_STEP_BYTES};
+use self::activations::Activations;
+use self::batch::Batch;
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
     Attention, AttentionDecode, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul,
 };
 use self::products::Product;
 use self::recorder::{Recorder, Recording};
-use self::sampler::Sampler;
+use self::sampler::{Answer, Sampler};
 use self::shaders::Epilogue;
 use self::tensor::Tensor;
 use self::uploader::Uploader;
-use super::{
-    Backend, Counters, Dimensions, HeadNorms, MAX_BATCH, MAX_LOGIT_ROWS, MAX_PASS_TOKENS, Platform, Projection,
-};
+use super::{Backend, Counters, Dimensions, HeadNorms, Platform, Projection};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gguf::TensorInfo;
 use crate::sampling::Sampling;
@@ -52,28 +56,6 @@ pub struct Step {
     pub padding: u32,
 }
 
-/// The keys and values of one layer on the GPU.
-#[derive(Debug)]
-pub struct LayerCache {
-    /// `[positions, kv_heads, head_dim]`: a longer cache begins with a shorter one.
-    keys: wgpu::Buffer,
-    /// `[positions, kv_heads, head_dim]`.
-    values: wgpu::Buffer,
-    /// `[positions, kv_heads, head_dim / 64]` of keys and values, two bf16 each, where the format has scales.
-    scales: Option<[wgpu::Buffer; 2]>,
-}
-
-impl LayerCache {
-    /// The scales as kernels take them.
-    fn scales(&self) -> Option<[&wgpu::Buffer; 2]> {
-        self.scales.as_ref().map(|scales| scales.each_ref())
-    }
-
-    fn buffers(&self) -> impl Iterator<Item = &wgpu::Buffer> {
-        [&self.keys, &self.values].into_iter().chain(self.scales.iter().flatten())
-    }
-}
-
 /// A [`Backend`] on a GPU.
 pub struct GpuBackend {
     recorder: Recorder,
@@ -88,8 +70,8 @@ pub struct GpuBackend {
     handed_over: Option<Promise>,
     /// The pass that is being recorded.
     step: Step,
-    /// Of a pass over several conversations: the position of each row.
-    row_positions: Vec<usize>,
+    /// Of a pass over several conversations.
+    batch: Batch,
     /// What it is for.
     purpose: Purpose,
     /// The last pass over a sampled token, to be run again.
@@ -122,37 +104,10 @@ impl GpuBackend {
     /// [`ErrorKind::UnsupportedModel`] when one of the model's buffers is larger than the device's limits, or too many
     /// query heads share a KV head.
     pub fn new(device: Device, dimensions: Dimensions) -> Result<Self> {
-        let limits = device.device.limits();
-        let limit_bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(MAX_BINDING_BYTES);
-        let Dimensions { hidden, feed_forward, heads, kv_heads, head_dim, vocabulary, context, kv_cache, .. } =
-            dimensions;
-        // A file may claim anything, and sizes are of 32 bits in a browser.
-        let product =
-            |factors: &[usize]| factors.iter().fold(1, |product: u64, &factor| product.saturating_mul(factor as u64));
-        let largest_bytes = [
-            ("a layer's keys", kv_cache.number_bytes(product(&[kv_heads, context, head_dim]))),
-            ("the rotary table", product(&[context, head_dim, 4])),
-            ("the logits", product(&[MAX_LOGIT_ROWS, vocabulary, 4])),
-            ("the residual stream", product(&[MAX_PASS_TOKENS, hidden, 4])),
-            ("queries, keys and values", product(&[MAX_PASS_TOKENS, heads + 2 * kv_heads, head_dim, 4])),
-            ("the feed-forward activations", product(&[MAX_PASS_TOKENS, feed_forward, 4])),
-        ];
-        for (what, bytes) in largest_bytes {
-            if bytes > limit_bytes {
-                return Err(Error::new(ErrorKind::UnsupportedModel, "a buffer is too large for this GPU")
-                    .at(what)
-                    .got(format!("{bytes} bytes"))
-                    .expected(format!("at most {limit_bytes}")));
-            }
-        }
-        let max_group = Attention::MAX_GROUP.min(AttentionDecode::max_group(head_dim));
-        if heads / kv_heads > max_group {
-            return Err(Error::new(ErrorKind::UnsupportedModel, "too many query heads share a KV head")
-                .got(format!("{heads} query heads, {kv_heads} KV heads of {head_dim} dimensions"))
-                .expected(format!("at most {max_group} each")));
-        }
+        limits::check(&device, &dimensions)?;
         let activations = Activations::new(&device, &dimensions);
         let sampler = Sampler::new(&device, dimensions.vocabulary);
+        let batch = Batch::new(&device);
         Ok(Self {
             recorder: Recorder::new(device),
             uploader: None,
@@ -162,7 +117,7 @@ impl GpuBackend {
             sampler,
             handed_over: None,
             step: Step::default(),
-            row_positions: Vec::new(),
+            batch,
             purpose: Purpose::Rehearsal,
             decode: None,
             logit_rows: 0,
@@ -172,6 +127,15 @@ impl GpuBackend {
     /// The device that this backend runs on.
     pub fn device(&self) -> &Device {
         self.recorder.device()
+    }
+
+    /// Frees buffers that are not used again.
+    fn free<'a>(&mut self, buffers: impl IntoIterator<Item = &'a wgpu::Buffer>) {
+        for buffer in buffers {
+            self.recorder.forget(buffer);
+            // Passes that are under way still have it. In a browser, dropping a buffer would free nothing for a while.
+            buffer.destroy();
+        }
     }
 }
 
@@ -195,6 +159,7 @@ impl Platform for Device {
 impl Backend for GpuBackend {
     type Tensor = Tensor;
     type LayerCache = LayerCache;
+    type Answer = Answer;
 
     fn allocate(&mut self, info: &TensorInfo) -> Result<Tensor> {
         if info.rows > 1 && !info.columns.is_multiple_of(32) {
@@ -219,14 +184,7 @@ impl Backend for GpuBackend {
     }
 
     fn allocate_cache(&mut self, positions: usize) -> Result<LayerCache> {
-        let Dimensions { kv_heads, head_dim, kv_cache, .. } = self.dimensions;
-        let numbers = (positions * kv_heads * head_dim) as u64;
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
-        let buffer = |label, bytes| self.device().buffer(label, bytes, usage);
-        let [keys, values] = ["keys", "values"].map(|label| buffer(label, kv_cache.number_bytes(numbers)));
-        let scale_bytes = kv_cache.scale_bytes(numbers);
-        let scales = (scale_bytes > 0).then(|| ["key scales", "value scales"].map(|label| buffer(label, scale_bytes)));
-        Ok(LayerCache { keys, values, scales })
+        Ok(LayerCache::allocate(self.device(), &self.dimensions, positions))
     }
 
     async fn grow_cache(&mut self, cache: &mut LayerCache, positions: usize) -> Result<()> {
@@ -241,11 +199,7 @@ impl Backend for GpuBackend {
     }
 
     fn free_cache(&mut self, cache: LayerCache) {
-        for buffer in cache.buffers() {
-            self.recorder.forget(buffer);
-            // Passes that are under way still have it. In a browser, dropping a buffer would free nothing for a while.
-            buffer.destroy();
-        }
+        self.free(cache.buffers());
     }
 
     fn upload(&mut self, tensor: &Tensor, offset_bytes: u64, bytes: &[u8]) {
@@ -283,16 +237,7 @@ impl Backend for GpuBackend {
     }
 
     fn begin_batch(&mut self, tokens: &[u32], positions: &[usize]) {
-        debug_assert!(tokens.len() == positions.len() && tokens.len() <= MAX_BATCH);
-        // No row's own position is that of the pass.
-        self.begin(tokens, 0);
-        self.row_positions = positions.to_vec();
-        let mut steps = vec![0; tokens.len() * ROW_STEP_BYTES];
-        for (bytes, &position) in steps.chunks_mut(ROW_STEP_BYTES).zip(positions) {
-            let step = Step { rows: 1, first_row: 0, position: position as u32, padding: 0 };
-            bytes[..size_of::<Step>()].copy_from_slice(bytemuck::bytes_of(&step));
-        }
-        self.recorder.write(&self.activations.row_steps, &steps);
+        self.begin_rows(tokens, positions);
     }
 
     fn rehearse(&mut self, tokens: usize, position: usize) {
@@ -393,35 +338,7 @@ impl Backend for GpuBackend {
     }
 
     fn attention_batch(&mut self, norms: Option<&HeadNorms<Tensor>>, caches: &[&LayerCache]) {
-        let norms = norms.map(head_norm_buffers);
-        // A row of queries, keys and values, or of attention, is a multiple of 64 numbers: of 256 bytes.
-        let row_bytes = |columns: usize| (columns * size_of::<f32>()) as u64;
-        let qkv_bytes = row_bytes(self.dimensions.qkv_columns());
-        let attention_bytes = row_bytes(self.dimensions.heads * self.dimensions.head_dim);
-        let Self { recorder, activations, dimensions, row_positions, key_bias, .. } = self;
-        let key_bias = key_bias.as_ref().map_or(&activations.no_bias, Tensor::buffer);
-        for (row, (cache, position)) in (0..).zip(caches.iter().zip(row_positions)) {
-            let attention = AttentionDecode {
-                step: &activations.row_steps,
-                qkv: &activations.qkv,
-                rotations: &activations.rotations,
-                norms,
-                keys: &cache.keys,
-                values: &cache.values,
-                scales: cache.scales(),
-                key_bias,
-                output: &activations.attention,
-                partials: &activations.attention_partials,
-                splits: AttentionDecode::splits(*position + 1),
-                dimensions,
-            };
-            let offsets = [
-                (&activations.row_steps, row * ROW_STEP_BYTES as u64),
-                (&activations.qkv, row * qkv_bytes),
-                (&activations.attention, row * attention_bytes),
-            ];
-            recorder.with_offsets(&offsets, |recorder| attention.record(recorder));
-        }
+        self.attend_rows(norms, caches);
     }
 
     fn attention_output(&mut self, weight: &Tensor, next_norm: &Tensor) {
@@ -481,7 +398,7 @@ impl Backend for GpuBackend {
             input: &self.activations.normalized,
             quantized_input: None,
             output: &self.activations.logits,
-            output_columns: self.dimensions.vocabulary,
+            output_columns: self.activations.logit_columns,
             output_offset: 0,
             tokens: rows,
             epilogue: Epilogue::Store,
@@ -491,8 +408,34 @@ impl Backend for GpuBackend {
     }
 
     async fn read_logits(&mut self) -> Result<Vec<f32>> {
-        let floats = self.logit_rows * self.dimensions.vocabulary;
-        self.recorder.read(&self.activations.logits, &self.activations.staging, floats).await
+        let Activations { logits, staging, logit_columns: columns, .. } = &self.activations;
+        let vocabulary = self.dimensions.vocabulary;
+        let mut floats = self.recorder.read(logits, staging, (self.logit_rows - 1) * columns + vocabulary).await?;
+        for row in 1..self.logit_rows {
+            floats.copy_within(row * columns..row * columns + vocabulary, row * vocabulary);
+        }
+        floats.truncate(self.logit_rows * vocabulary);
+        Ok(floats)
+    }
+
+    fn allocate_answer(&mut self) -> Answer {
+        Answer::allocate(self.device(), self.dimensions.vocabulary)
+    }
+
+    fn start_answer(&mut self, answer: &Answer, sampling: &Sampling, choices: usize, prompt: &[u32]) {
+        answer.start(&mut self.recorder, sampling, choices, prompt);
+    }
+
+    fn free_answer(&mut self, answer: Answer) {
+        self.free(answer.buffers());
+    }
+
+    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, answers: &[Option<&Answer>]) {
+        self.choose_rows(norm, head, first_row, answers);
+    }
+
+    async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {
+        self.read_choices().await
     }
 
     fn can_sample(&self, sampling: &Sampling) -> bool {
@@ -507,24 +450,25 @@ impl Backend for GpuBackend {
         if self.step.rows > 1 {
             self.weigh(norm);
         }
+        let (answer, block_maxima) = (self.sampler.answer(), self.sampler.block_maxima());
         Head {
-            settings: &self.sampler.settings,
+            settings: &answer.settings,
             input: self.activations.weighed(),
             epsilon: self.dimensions.rms_epsilon,
             weights: head,
-            occurrences: &self.sampler.occurrences,
+            occurrences: &answer.occurrences,
             logits: &self.activations.logits,
-            block_maxima: &self.sampler.block_maxima,
+            block_maxima,
         }
         .record(&mut self.recorder);
         Sample {
-            settings: &self.sampler.settings,
+            settings: &answer.settings,
             logits: &self.activations.logits,
-            block_maxima: &self.sampler.block_maxima,
-            occurrences: &self.sampler.occurrences,
+            block_maxima,
+            occurrences: &answer.occurrences,
             step: &self.activations.step,
             tokens: &self.activations.tokens,
-            sampled: &self.sampler.sampled,
+            sampled: &answer.sampled,
         }
         .record(&mut self.recorder);
     }

@@ -186,19 +186,22 @@ impl Recorder {
         self.counters.bytes_written += bytes.len() as u64;
     }
 
-    /// Runs a recording and has the first `bytes` of `source` copied to `staging` after it.
+    /// Runs a recording and has the first `bytes` of each of `sources` copied to `staging` after it, one behind the other.
     pub(super) fn run(
         &mut self,
         recording: &Recording,
-        source: &wgpu::Buffer,
+        sources: &[&wgpu::Buffer],
         staging: wgpu::Buffer,
         bytes: u64,
     ) -> Readback {
         let mut encoder = self.encode(recording);
-        encoder.copy_buffer_to_buffer(source, 0, &staging, 0, bytes);
+        for (place, source) in (0..).zip(sources) {
+            encoder.copy_buffer_to_buffer(source, 0, &staging, place * bytes, bytes);
+        }
         let submission = self.hand_over(encoder);
-        self.counters.bytes_read += bytes;
-        Readback::start(staging, bytes, submission)
+        let all_bytes = sources.len() as u64 * bytes;
+        self.counters.bytes_read += all_bytes;
+        Readback::start(staging, all_bytes, submission)
     }
 
     /// Runs what was recorded and reads the first `floats` of `source` back through `staging`.
@@ -207,7 +210,7 @@ impl Recorder {
     /// The first fault that the device reported.
     pub async fn read(&mut self, source: &wgpu::Buffer, staging: &wgpu::Buffer, floats: usize) -> Result<Vec<f32>> {
         let recording = self.take();
-        let readback = self.run(&recording, source, staging.clone(), floats as u64 * 4);
+        let readback = self.run(&recording, &[source], staging.clone(), floats as u64 * 4);
         let (values, _) = readback.finish(&self.device, bytemuck::pod_collect_to_vec).await?;
         Ok(values)
     }

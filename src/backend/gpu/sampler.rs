@@ -9,39 +9,82 @@ use super::recorder::{Recorder, Recording};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::Sampling;
 
-/// Chooses tokens on the device, several before the first one is read.
-pub(super) struct Sampler {
-    vocabulary: usize,
+/// How the tokens of an answer are chosen, and what that has come to.
+#[derive(Debug)]
+pub struct Answer {
     /// [`SamplingSettings`].
     pub(super) settings: wgpu::Buffer,
     /// u32 `[vocabulary]`.
     pub(super) occurrences: wgpu::Buffer,
-    /// f32 `[vocabulary / LOGIT_BLOCK]`, rounded up.
-    pub(super) block_maxima: wgpu::Buffer,
     /// [`Sampled`].
     pub(super) sampled: wgpu::Buffer,
+}
+
+impl Answer {
+    /// Room for an answer.
+    pub(super) fn allocate(device: &Device, vocabulary: usize) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let buffer = |label, bytes: usize, usage| device.buffer(label, bytes as u64, usage | Usage::COPY_DST);
+        Self {
+            settings: buffer("sampling settings", size_of::<SamplingSettings>(), Usage::UNIFORM),
+            occurrences: buffer("occurrences", vocabulary * size_of::<u32>(), Usage::STORAGE),
+            sampled: buffer("sampled", size_of::<Sampled>(), Usage::STORAGE | Usage::COPY_SRC),
+        }
+    }
+
+    /// Writes all that an answer to `prompt` needs of the host. Whatever was here before is over.
+    pub(super) fn start(&self, recorder: &mut Recorder, sampling: &Sampling, choices: usize, prompt: &[u32]) {
+        // Otherwise the host samples, and what is left here from before is not used.
+        if let Some(settings) = SamplingSettings::new(sampling, choices) {
+            recorder.write(&self.settings, bytemuck::bytes_of(&settings));
+        }
+        recorder.write(&self.sampled, bytemuck::bytes_of(&Sampled::default()));
+        // Where nothing is held against a token that occurred, it makes no difference which did.
+        if sampling.has_penalties() {
+            let vocabulary = self.occurrences.size() as usize / size_of::<u32>();
+            recorder.write(&self.occurrences, bytemuck::cast_slice(&occurrences(prompt, vocabulary)));
+        }
+    }
+
+    /// All that it is made of.
+    pub(super) fn buffers(&self) -> [&wgpu::Buffer; 3] {
+        [&self.settings, &self.occurrences, &self.sampled]
+    }
+}
+
+/// Chooses tokens on the device, several before the first one is read.
+pub(super) struct Sampler {
+    answer: Answer,
+    /// f32 `[vocabulary / LOGIT_BLOCK]`, rounded up.
+    block_maxima: wgpu::Buffer,
     /// Tokens that were not read yet, in order.
     in_flight: VecDeque<Readback>,
     /// Host-readable buffers of [`Sampled`] that nothing is copied to at the moment.
     free_staging: Vec<wgpu::Buffer>,
 }
 
-const SAMPLED_BYTES: u64 = size_of::<Sampled>() as u64;
+/// What the host reads of a token.
+pub(super) const SAMPLED_BYTES: u64 = size_of::<Sampled>() as u64;
 
 impl Sampler {
     pub(super) fn new(device: &Device, vocabulary: usize) -> Self {
-        use wgpu::BufferUsages as Usage;
-        let buffer = |label, bytes: usize, usage| device.buffer(label, bytes as u64, usage);
-        let storage = Usage::STORAGE | Usage::COPY_DST;
+        let maxima_bytes = vocabulary.div_ceil(LOGIT_BLOCK) * size_of::<f32>();
         Self {
-            vocabulary,
-            settings: buffer("sampling settings", size_of::<SamplingSettings>(), Usage::UNIFORM | Usage::COPY_DST),
-            occurrences: buffer("occurrences", vocabulary * size_of::<u32>(), storage),
-            block_maxima: buffer("block maxima", vocabulary.div_ceil(LOGIT_BLOCK) * size_of::<f32>(), Usage::STORAGE),
-            sampled: buffer("sampled", size_of::<Sampled>(), storage | Usage::COPY_SRC),
+            answer: Answer::allocate(device, vocabulary),
+            block_maxima: device.buffer("block maxima", maxima_bytes as u64, wgpu::BufferUsages::STORAGE),
             in_flight: VecDeque::new(),
             free_staging: Vec::new(),
         }
+    }
+
+    /// The answer whose tokens it chooses, where there is only one.
+    pub(super) fn answer(&self) -> &Answer {
+        &self.answer
+    }
+
+    /// What a choice works in.
+    pub(super) fn block_maxima(&self) -> &wgpu::Buffer {
+        &self.block_maxima
     }
 
     /// Whether the kernel can choose tokens so.
@@ -58,15 +101,7 @@ impl Sampler {
         prompt: &[u32],
     ) {
         self.discard();
-        // Otherwise the host samples, and what is left here from before is not used.
-        if let Some(settings) = SamplingSettings::new(sampling, choices) {
-            recorder.write(&self.settings, bytemuck::bytes_of(&settings));
-        }
-        recorder.write(&self.sampled, bytemuck::bytes_of(&Sampled::default()));
-        // Where nothing is held against a token that occurred, it makes no difference which did.
-        if sampling.has_penalties() {
-            recorder.write(&self.occurrences, bytemuck::cast_slice(&occurrences(prompt, self.vocabulary)));
-        }
+        self.answer.start(recorder, sampling, choices, prompt);
     }
 
     /// Runs a pass that ends with the sampler, and asks for its token.
@@ -75,7 +110,7 @@ impl Sampler {
             let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
             recorder.device().buffer("sampled for the host", SAMPLED_BYTES, usage)
         });
-        self.in_flight.push_back(recorder.run(recording, &self.sampled, staging, SAMPLED_BYTES));
+        self.in_flight.push_back(recorder.run(recording, &[&self.answer.sampled], staging, SAMPLED_BYTES));
     }
 
     /// The token of the first pass that was not read yet.
@@ -88,13 +123,7 @@ impl Sampler {
         };
         let (sampled, staging) = readback.finish(device, bytemuck::pod_read_unaligned::<Sampled>).await?;
         self.free_staging.push(staging);
-        if sampled.is_finite == 0 {
-            return Err(Error::new(ErrorKind::DeviceLost, "the device computes wrongly, or the file is damaged")
-                .at("logits")
-                .got("one that is infinite or not a number")
-                .expected("finite numbers"));
-        }
-        Ok(sampled.token)
+        sampled.finite_token()
     }
 
     /// Forgets the tokens that were not read yet. Their staging buffers can't be used again before they are mapped, so they

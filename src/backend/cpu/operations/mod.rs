@@ -2,6 +2,7 @@
 
 mod attention;
 mod layer_cache;
+mod level_keys;
 mod multiply;
 mod multiply_floats;
 mod rms_norm;
@@ -10,6 +11,7 @@ mod silu_mul;
 
 pub use attention::Attention;
 pub use layer_cache::LayerCache;
+pub use level_keys::level_keys;
 pub use multiply::{Input, Output, Scratch, multiply};
 pub use rms_norm::rms_norm;
 pub use rotate::{Rotations, rotate};

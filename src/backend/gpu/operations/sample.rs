@@ -4,6 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use crate::backend::gpu::recorder::Recorder;
 use crate::backend::gpu::shaders::Variant;
+use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::Sampling;
 
 /// How many consecutive logits share one of the maxima that the head leaves for the sampler.
@@ -69,6 +70,22 @@ pub struct Sampled {
     pub draws: u32,
     /// Always 0.
     pub padding: u32,
+}
+
+impl Sampled {
+    /// The token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DeviceLost`] when a logit was not finite.
+    pub fn finite_token(self) -> Result<u32> {
+        match self.is_finite {
+            0 => Err(Error::new(ErrorKind::DeviceLost, "the device computes wrongly, or the file is damaged")
+                .at("logits")
+                .got("one that is infinite or not a number")
+                .expected("finite numbers")),
+            _ => Ok(self.token),
+        }
+    }
 }
 
 /// `[vocabulary]` of [`OCCURRED`] for the tokens of `prompt`, 0 for others: what an answer starts with. Tokens outside

@@ -1,0 +1,20 @@
+// The largest logit of a block, by which `sample.wgsl` finds the best without looking at all of them. The kernel declares `block`,
+// an array of logits in workgroup memory, and puts MASKED where there is none to choose.
+const MASKED: f32 = -3.4e38;              // not -inf, whose difference with itself is not a number
+const INFINITY: u32 = 0x7f800000u;
+
+// By its bits, because a compiler may take for granted that every float is finite.
+fn is_finite(value: f32) -> bool {
+    return (bitcast<u32>(value) & INFINITY) != INFINITY;
+}
+
+// Of `length` logits from `first` on, as bits, because WGSL has no infinity: that stands for one that isn't finite.
+fn block_maximum(first: u32, length: u32) -> u32 {
+    var largest = MASKED;
+    var all_finite = true;
+    for (var i = first; i < first + length; i++) {
+        largest = max(largest, block[i]);
+        all_finite &= is_finite(block[i]);
+    }
+    return select(INFINITY, bitcast<u32>(largest), all_finite);
+}
