@@ -41,9 +41,25 @@ class FirefoxLocator {
     return this.within({ by: "role", value: role, ...(name === undefined ? {} : { text: wanted(name, exact) }) });
   }
 
-  /** @param {string | RegExp} text */
-  getByText(text) {
-    return this.within({ by: "text", text: wanted(text) });
+  /**
+   * @param {string | RegExp} text
+   * @param {{ exact?: boolean }} [options]
+   */
+  getByText(text, { exact } = {}) {
+    return this.within({ by: "text", text: wanted(text, exact) });
+  }
+
+  /** @param {string} selector */
+  locator(selector) {
+    return this.within({ by: "selector", value: selector });
+  }
+
+  first() {
+    return this.within({ by: "place", value: 0 });
+  }
+
+  last() {
+    return this.within({ by: "place", value: -1 });
   }
 
   /** @param {Step} step */
@@ -59,6 +75,14 @@ class FirefoxLocator {
     await this.#act((element) => element.click());
   }
 
+  async hover() {
+    await this.#act((element) => element.hover());
+  }
+
+  async focus() {
+    await this.#act((element) => element.focus());
+  }
+
   /** @param {string} text */
   async fill(text) {
     await this.#act(async (element) => {
@@ -66,6 +90,11 @@ class FirefoxLocator {
       await element.press("Backspace");
       await element.type(text);
     });
+  }
+
+  /** @param {string} value */
+  async selectOption(value) {
+    await this.#act((element) => element.select(value));
   }
 
   /** @param {string} key */
@@ -80,6 +109,23 @@ class FirefoxLocator {
 
   innerText() {
     return this.#act((element) => element.evaluate(({ innerText }) => innerText));
+  }
+
+  inputValue() {
+    return this.#act((element) => element.evaluate((field) => /** @type {HTMLInputElement} */ (field).value));
+  }
+
+  /** @param {string} name */
+  getAttribute(name) {
+    return this.#act((element) => element.evaluate((found, name) => found.getAttribute(name), name));
+  }
+
+  async isVisible() {
+    return (await this.count()) > 0;
+  }
+
+  allInnerTexts() {
+    return this.evaluateAll((elements) => elements.map((element) => /** @type {HTMLElement} */ (element).innerText));
   }
 
   async count() {
@@ -158,6 +204,32 @@ export class FirefoxPage {
   }
 
   /**
+   * @template [A=undefined]
+   * @param {(argument: A) => unknown} test
+   * @param {A} [argument]
+   */
+  waitForFunction(test, argument) {
+    return this.#page.waitForFunction(/** @type {any} */ (test), { polling: POLL_MS }, argument);
+  }
+
+  /** @param {{ width: number, height: number }} size */
+  setViewportSize(size) {
+    return this.#page.setViewport(size);
+  }
+
+  url() {
+    return this.#page.url();
+  }
+
+  title() {
+    return this.#page.title();
+  }
+
+  get keyboard() {
+    return /** @type {TestPage["keyboard"]} */ (this.#page.keyboard);
+  }
+
+  /**
    * @param {Role} role
    * @param {{ name?: string | RegExp, exact?: boolean }} [options]
    */
@@ -165,9 +237,12 @@ export class FirefoxPage {
     return this.#document().getByRole(role, options);
   }
 
-  /** @param {string | RegExp} text */
-  getByText(text) {
-    return this.#document().getByText(text);
+  /**
+   * @param {string | RegExp} text
+   * @param {{ exact?: boolean }} [options]
+   */
+  getByText(text, options) {
+    return this.#document().getByText(text, options);
   }
 
   /** @param {string} text */
@@ -177,7 +252,7 @@ export class FirefoxPage {
 
   /** @param {string} selector */
   locator(selector) {
-    return this.#document().within({ by: "selector", value: selector });
+    return this.#document().locator(selector);
   }
 
   async close() {
