@@ -158,6 +158,7 @@ describeInEachBrowser("conversations without a model", { timeout: 240_000 }, (br
 
   it("start the model that is on this device where they are read", async () => {
     await page.reload();
+    await page.getByRole("button", { name: "Choose a model" }).click();
     await page.getByRole("button", { name: /^Download/ }).click();
     await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
     await open("Sky");
