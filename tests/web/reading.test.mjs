@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { after, before, it } from "node:test";
 import { describeInEachBrowser, openBrowser } from "./support/browser.mjs";
-import { ask, dictate, exportedFile, importFile, openPage, startModel } from "./support/chat_page.mjs";
+import { ask, dictate, exportedFile, importFile, openPage } from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -17,7 +17,7 @@ const TWO = exportedFile([
   { title: "Sea", texts: ["Why is the sea salty?", "Rivers bring it."], updatedAt: 1_600_000_000_000 },
 ]);
 
-describeInEachBrowser("conversations without a model", { timeout: 240_000 }, (browserName) => {
+describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (browserName) => {
   /** @type {import("./support/browser.mjs").TestBrowser} */
   let browser;
   /** @type {import("./support/test_server.mjs").TestServer} */
@@ -184,15 +184,13 @@ describeInEachBrowser("conversations without a model", { timeout: 240_000 }, (br
   });
 
   it("give way to a new one when the installed application is started again, with its model", async () => {
-    const app = await openPage(browser.context, server, { complaints, parameters: { autoload: "1" } });
-    await app.close();
     // What browsers call when somebody uses the icon or a shortcut of an application that is open.
     server.prepend(
       "/app/launch.js",
       "Object.defineProperty(window, 'launchQueue', { configurable: true, value: { setConsumer: (run) => (window.launch = run) } });",
     );
     await page.reload();
-    await startModel(page);
+    await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
     /** @param {string} query */
     const launch = (query) =>
       page.evaluate(

@@ -53,7 +53,7 @@ DictatedEngine.prototype.chat = function (messages, options) {
 export async function openPage(context, server, { parameters = {}, complaints = [], beforeLoad } = {}) {
   server.prepend("/app/chat_view.js", DICTATION);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
@@ -149,6 +149,8 @@ export async function importFile(page, { name, buffer }) {
   try {
     const path = join(folder, name);
     await writeFile(path, buffer);
+    // What an earlier import said is not this one's answer.
+    await page.evaluate(() => document.getElementById("conversations-message")?.replaceChildren());
     await page.locator("#conversation-files").setInputFiles(path);
     await page
       .locator("#conversations-message")
