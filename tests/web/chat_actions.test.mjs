@@ -361,6 +361,38 @@ describe("the chat", { timeout: 300_000 }, () => {
       .locator(".question .message-text, .answer .message-text > *")
       .evaluateAll((elements) => elements.map((element) => getComputedStyle(element).direction));
     assert.deepEqual(directions, ["rtl", "rtl", "ltr"]);
+    const title = page.locator("button.conversation", { hasText: "كيف حالك؟" });
+    const { direction, textAlign } = await title.evaluate((found) => {
+      const { direction, textAlign } = getComputedStyle(found);
+      return { direction, textAlign };
+    });
+    assert.deepEqual(
+      { direction, textAlign },
+      { direction: "rtl", textAlign: "left" },
+      "cut at its end, on the page's side",
+    );
+  });
+
+  it("scrolls a wide table, and breaks no word in it", async () => {
+    await newChat();
+    await page.setViewportSize({ width: 320, height: 640 });
+    await dictate(
+      page,
+      "| a | b | c | d | e |\n| - | - | - | - | - |\n| hundreds | hundreds | hundreds | hundreds | hundreds |",
+    );
+    await ask(page, "A table");
+    const { height, line, isScrolled } = await page
+      .locator("td")
+      .first()
+      .evaluate((cell) => {
+        const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(cell);
+        const frame = /** @type {Element} */ (cell.closest(".table"));
+        const height = cell.getBoundingClientRect().height - parseFloat(paddingTop) - parseFloat(paddingBottom);
+        return { height, line: parseFloat(lineHeight), isScrolled: frame.scrollWidth > frame.clientWidth };
+      });
+    assert.ok(height < 1.5 * line, `a word takes ${height} px, lines of ${line} px`);
+    assert.ok(isScrolled);
+    await page.setViewportSize({ width: 1280, height: 720 });
   });
 
   it("complained of nothing", () => assert.deepEqual(complaints, []));

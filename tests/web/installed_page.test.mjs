@@ -137,7 +137,7 @@ describe("the installed page", { timeout: 8 * TIMEOUT_MS }, () => {
 
     await server.close();
     await page.reload();
-    await page.getByRole("button", { name: /^Start / }).click();
+    await page.getByRole("button", { name: "Start", exact: true }).click();
     await askAndWait(page);
     // The same without a question, as from the icon on a home screen.
     await page.goto(`${server.url}${query}&autoload=1`);
@@ -173,7 +173,7 @@ describe("the installed page", { timeout: 8 * TIMEOUT_MS }, () => {
     await askAndWait(page);
     await server.close();
     await page.goto(`${folder}index.html${parameters}`);
-    await page.getByRole("button", { name: /^Start / }).click();
+    await page.getByRole("button", { name: "Start", exact: true }).click();
     await askAndWait(page);
     await page.close();
   });

@@ -164,7 +164,7 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await open("Sky");
     await page.reload();
     await page.getByText("By Rayleigh.").waitFor();
-    const start = page.getByRole("button", { name: /^Start / });
+    const start = page.getByRole("button", { name: "Start", exact: true });
     await start.click();
     await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
     assert.equal(await page.evaluate(() => document.activeElement?.id), "prompt");

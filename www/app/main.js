@@ -106,9 +106,9 @@ async function runPage() {
       const choose = { label: translate("gate.choose"), run: () => chooseModel() };
       return { text: translate("gate.text"), actions: [choose] };
     }
-    const start = { label: translate("gate.start", { model: stored.name }), run: () => load(stored) };
+    const start = { label: translate("start.start"), run: () => load(stored) };
     const other = { label: translate("failure.otherModel"), run: () => chooseModel() };
-    return { text: translate("gate.text"), actions: [start, other] };
+    return { text: translate("gate.stored", { model: stored.name }), actions: [start, other] };
   }
 
   function showLoading() {
