@@ -29,11 +29,13 @@ export { launchChromium };
  * @property {(value: string) => Promise<unknown>} selectOption
  * @property {(path: string) => Promise<void>} setInputFiles
  * @property {() => Promise<string>} innerText
+ * @property {() => Promise<string | null>} textContent
  * @property {() => Promise<string>} inputValue
  * @property {(name: string) => Promise<string | null>} getAttribute
  * @property {() => Promise<number>} count
  * @property {() => Promise<boolean>} isVisible
  * @property {() => Promise<string[]>} allInnerTexts
+ * @property {() => Promise<string[]>} allTextContents
  * @property {<R>(read: (elements: Element[]) => R) => Promise<R>} evaluateAll
  *
  * @typedef {"alert" | "banner" | "button" | "combobox" | "dialog" | "heading" | "log" | "main" | "menuitem" | "searchbox"

@@ -58,6 +58,7 @@ export async function openPage(context, server, { parameters = {}, complaints = 
   page.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
   });
+  await page.setViewportSize({ width: 1280, height: 800 }); // wide enough for the list beside the chat
   await beforeLoad?.(page);
   const options = { model: server.modelUrl, backend: "cpu", temperature: "0", "max-tokens": "12", lang: "en" };
   await page.goto(`${server.url}?${new URLSearchParams({ ...options, ...parameters })}`);

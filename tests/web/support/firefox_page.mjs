@@ -120,6 +120,14 @@ class FirefoxLocator {
     return this.#act((element) => element.evaluate((found, name) => found.getAttribute(name), name));
   }
 
+  textContent() {
+    return this.#act((element) => element.evaluate(({ textContent }) => textContent));
+  }
+
+  allTextContents() {
+    return this.evaluateAll((elements) => elements.map(({ textContent }) => textContent ?? ""));
+  }
+
   async isVisible() {
     return (await this.count()) > 0;
   }
