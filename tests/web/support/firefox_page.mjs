@@ -88,7 +88,10 @@ class FirefoxLocator {
     await this.#act(async (element) => {
       await element.evaluate((field) => /** @type {HTMLTextAreaElement} */ (field).select());
       await element.press("Backspace");
-      await element.type(text);
+      // Typed, the end of a line would be the Enter that sends.
+      if (text.includes("\n"))
+        await element.evaluate((_, pasted) => document.execCommand("insertText", false, pasted), text);
+      else await element.type(text);
     });
   }
 
