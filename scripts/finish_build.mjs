@@ -1,12 +1,13 @@
 /**
  * Trunk's last step, on the staged files before they become dist/: optimises the wasm module of a release build, leaves
- * one copy of the public module, at the root, and tells the service worker what the page consists of.
+ * one copy of the public module, at the root, takes comments out of scripts, and tells the service worker what the page consists of.
  */
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { removeComments } from "./build/comments.mjs";
 import { writeServiceWorker } from "./build/service_worker.mjs";
 import { copyVendor } from "./build/vendor.mjs";
 
@@ -51,4 +52,5 @@ if (!staging) throw new Error("TRUNK_STAGING_DIR is not set: this is a hook of t
 if (process.env.TRUNK_PROFILE === "release") optimiseWasm(join(staging, "engine/wasm/qwisp_bg.wasm"));
 for (const file of ["qwisp.js", "qwisp.d.ts"]) renameSync(join(staging, "engine", file), join(staging, file));
 copyVendor(staging);
+removeComments(staging);
 writeServiceWorker(staging); // last: it lists and hashes all other files

@@ -35,7 +35,13 @@ describe("the page for everyone", { timeout: 8 * TIMEOUT_MS }, () => {
 
   /** @param {string} [model] */
   async function openStart(model = server.modelUrl) {
-    const query = new URLSearchParams({ backend: "cpu", temperature: "0", "max-tokens": "12", model });
+    const query = new URLSearchParams({
+      backend: "cpu",
+      temperature: "0",
+      "max-tokens": "12",
+      "new-chat": "1",
+      model,
+    });
     await page.goto(`${server.url}?${query}`);
     await page.locator("#start-button:enabled").waitFor();
   }
@@ -67,6 +73,11 @@ describe("the page for everyone", { timeout: 8 * TIMEOUT_MS }, () => {
       await page.getByRole("combobox", { name: "Preset" }).selectOption("code");
     },
     chat: openChat,
+    reading: async () => {
+      await openChat();
+      await page.reload();
+      await page.getByText("To write here, open a model first.").waitFor();
+    },
     health: async () => {
       await openChat();
       await page.locator("#engine-facts").click();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
-import { ask, dictate, openChat, startModel, waitForAnswer } from "./support/chat_page.mjs";
+import { ask, dictate, openChat, send, startModel, waitForAnswer } from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -121,21 +121,111 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.getByText("Versions", { exact: true }).last().waitFor();
   });
 
-  it("goes on after a question that failed, and has it all again after a reload", async () => {
+  it("goes on after a question that failed, which stays as a version, and has it all again after a reload", async () => {
     await newChat();
     await dictate(page, "One.", [{ fail: "context-full" }], "Three.");
     await ask(page, "First");
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Second");
-    await page.keyboard.press("Enter");
+    await send(page, "Second");
     await page.getByRole("alert").waitFor();
     await ask(page, "Third");
     assert.deepEqual(await questions(), ["First", "Third"]);
     assert.deepEqual(await answers(), ["One.", "Three."]);
+    const asked = await page.evaluate(() => /** @type {any} */ (globalThis).asked.at(-1));
+    assert.deepEqual(
+      asked.map((/** @type {any} */ { content }) => content),
+      ["First", "One.", "Third"],
+      "never two questions in a row",
+    );
     await page.waitForTimeout(300); // until it is stored
     await page.reload();
     await startModel(page);
     await page.locator(".answer").getByText("Three.").waitFor();
     assert.deepEqual(await questions(), ["First", "Third"]);
+    await page.locator(".question").last().getByRole("button", { name: "Previous version" }).click();
+    assert.deepEqual(await questions(), ["First", "Second"]);
+  });
+
+  it("takes a question that is too long along into a new chat", async () => {
+    await newChat();
+    await dictate(page, [{ fail: "context-full" }]);
+    await send(page, "Far too long");
+    await page.getByRole("alert").getByRole("button", { name: "New chat" }).click();
+    assert.deepEqual(await questions(), []);
+    assert.equal(await page.getByRole("textbox", { name: "Message", exact: true }).inputValue(), "Far too long");
+    await page.waitForFunction(
+      () => !document.querySelector("#conversation-list")?.textContent?.includes("Far too long"),
+    );
+  });
+
+  it("keeps a question at once, and offers an answer to it after a reload", async () => {
+    await newChat();
+    await dictate(page, [{ thinking: "Hm", waitMs: 60_000 }]);
+    await send(page, "Are you thinking?");
+    await page.locator("button.conversation").getByText("Are you thinking?").waitFor();
+    await page.reload();
+    await page.getByText("This question has no answer yet.").waitFor();
+    assert.equal(await page.getByRole("button", { name: "Answer it" }).isVisible(), false, "there is no model");
+    await startModel(page);
+    await dictate(page, "Now I am.");
+    await page.getByRole("button", { name: "Answer it" }).click();
+    await page.locator(".answer").getByText("Now I am.").waitFor();
+    await waitForAnswer(page);
+    assert.deepEqual(await questions(), ["Are you thinking?"]);
+    assert.equal(await page.getByText("This question has no answer yet.").count(), 0);
+  });
+
+  it("keeps what was written when the engine is lost, marked, and has it again after a reload", async () => {
+    await newChat();
+    await dictate(page, [
+      { thinking: "Let me see. " },
+      { text: "The half " },
+      { text: "of it", waitMs: 100 },
+      { fail: "device-lost", waitMs: 100 },
+    ]);
+    await send(page, "Will you be lost?");
+    await page.getByRole("alert").getByText("The GPU went away").waitFor();
+    assert.deepEqual(await answers(), ["The half of it"]);
+    assert.equal(await page.locator(".answer-facts").innerText(), "Interrupted");
+    await page.waitForTimeout(300); // until it is stored
+    await page.reload();
+    await page.locator(".answer").getByText("The half of it").waitFor();
+    assert.equal(await page.locator(".answer-facts").innerText(), "Interrupted");
+    await startModel(page);
+    await dictate(page, "The whole of it.");
+    await page.getByRole("button", { name: "Answer again" }).click();
+    await page.locator(".answer").getByText("The whole of it.").waitFor();
+    await waitForAnswer(page);
+    assert.equal(await version(".answer"), "2/2");
+    assert.match(await page.locator(".answer-facts").innerText(), /tok\/s/);
+  });
+
+  it("starts the model again after a loss, with the question at hand", async () => {
+    await newChat();
+    await dictate(page, [{ fail: "device-lost" }]);
+    await send(page, "Are you there?");
+    await page.getByRole("button", { name: "Start the model again" }).click();
+    await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
+    await dictate(page, "Here I am.");
+    await page.getByRole("button", { name: "Answer it" }).click();
+    await page.locator(".answer").getByText("Here I am.").waitFor();
+    await waitForAnswer(page);
+    assert.equal(await page.getByRole("alert").count(), 0);
+  });
+
+  it("takes a question back that was stopped before it had an answer", async () => {
+    await newChat();
+    await dictate(page, [{ thinking: "Hm", waitMs: 60_000 }]);
+    await send(page, "Never mind");
+    await page.locator("button.conversation").getByText("Never mind").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#empty-chat").waitFor();
+    assert.equal(await page.getByRole("textbox", { name: "Message", exact: true }).inputValue(), "Never mind");
+    await page.waitForFunction(
+      () => !document.querySelector("#conversation-list")?.textContent?.includes("Never mind"),
+    );
+    await page.reload();
+    await startModel(page);
+    assert.equal(await page.locator(".message").count(), 0);
   });
 
   it("keeps what was answered when it can't be stored, and stores it later", async () => {
@@ -148,8 +238,7 @@ describe("the chat", { timeout: 300_000 }, () => {
       Object.assign(globalThis, { repair: () => (IDBObjectStore.prototype.put = put) });
     });
     await dictate(page, "Not stored.", "Stored.");
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Is there room?");
-    await page.keyboard.press("Enter");
+    await send(page, "Is there room?");
     await page
       .locator("#status")
       .getByText(/no room/)
@@ -171,8 +260,7 @@ describe("the chat", { timeout: 300_000 }, () => {
       { thinking: ", then that.", waitMs: 1200 },
       { text: "So it is.", waitMs: 300 },
     ]);
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Think");
-    await page.keyboard.press("Enter");
+    await send(page, "Think");
     await page.locator("summary").getByText("Thinking…").click();
     await page.locator(".thinking-text strong").getByText("this").waitFor();
     await waitForAnswer(page);
@@ -188,8 +276,7 @@ describe("the chat", { timeout: 300_000 }, () => {
   it("stops an answer, and keeps what was written", async () => {
     await newChat();
     await dictate(page, [{ text: "Once upon " }, { text: "a time", waitMs: 60_000 }]);
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("A story");
-    await page.keyboard.press("Enter");
+    await send(page, "A story");
     await page.locator(".answer").getByText("Once upon").waitFor();
     await page.keyboard.press("Escape");
     await page.locator("#status").getByText("Stopped").waitFor();
@@ -201,16 +288,23 @@ describe("the chat", { timeout: 300_000 }, () => {
     await newChat();
     await dictate(page, [
       { text: "A beginning " },
-      { text: "that ", waitMs: 3500 },
+      { text: "that ", waitMs: 1100 },
+      { text: "is hidden ", waitMs: 50 },
       { text: "never ends", waitMs: 60_000 },
     ]);
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("An epic");
-    await page.keyboard.press("Enter");
-    await page.locator(".answer").getByText("A beginning that").waitFor();
-    await page.locator("button.conversation").getByText("An epic").waitFor();
+    await send(page, "An epic");
+    await page.locator(".answer").getByText("A beginning that is hidden").waitFor();
+    // As when people change to another tab: the second has not passed yet.
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { configurable: true, value: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    await page.waitForTimeout(100); // until it is stored
     await page.reload();
+    await page.locator(".answer").getByText("A beginning that is hidden").waitFor();
+    assert.deepEqual(await answers(), ["A beginning that is hidden "]);
+    assert.equal(await page.locator(".answer-facts").innerText(), "Interrupted");
     await startModel(page);
-    assert.deepEqual(await answers(), ["A beginning that "]);
   });
 
   it("copies a message as it was written", async () => {
@@ -226,8 +320,7 @@ describe("the chat", { timeout: 300_000 }, () => {
     await newChat();
     const lines = Array.from({ length: 120 }, (_, index) => ({ text: `Line ${index}.\n\n`, waitMs: 15 }));
     await dictate(page, lines);
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Long");
-    await page.keyboard.press("Enter");
+    await send(page, "Long");
     await page.getByText("Line 40.").waitFor();
     const distance = () => page.locator("#log").evaluate((log) => log.scrollHeight - log.clientHeight - log.scrollTop);
     await page.waitForTimeout(100);
@@ -268,6 +361,38 @@ describe("the chat", { timeout: 300_000 }, () => {
       .locator(".question .message-text, .answer .message-text > *")
       .evaluateAll((elements) => elements.map((element) => getComputedStyle(element).direction));
     assert.deepEqual(directions, ["rtl", "rtl", "ltr"]);
+    const title = page.locator("button.conversation", { hasText: "كيف حالك؟" });
+    const { direction, textAlign } = await title.evaluate((found) => {
+      const { direction, textAlign } = getComputedStyle(found);
+      return { direction, textAlign };
+    });
+    assert.deepEqual(
+      { direction, textAlign },
+      { direction: "rtl", textAlign: "left" },
+      "cut at its end, on the page's side",
+    );
+  });
+
+  it("scrolls a wide table, and breaks no word in it", async () => {
+    await newChat();
+    await page.setViewportSize({ width: 320, height: 640 });
+    await dictate(
+      page,
+      "| a | b | c | d | e |\n| - | - | - | - | - |\n| hundreds | hundreds | hundreds | hundreds | hundreds |",
+    );
+    await ask(page, "A table");
+    const { height, line, isScrolled } = await page
+      .locator("td")
+      .first()
+      .evaluate((cell) => {
+        const { lineHeight, paddingTop, paddingBottom } = getComputedStyle(cell);
+        const frame = /** @type {Element} */ (cell.closest(".table"));
+        const height = cell.getBoundingClientRect().height - parseFloat(paddingTop) - parseFloat(paddingBottom);
+        return { height, line: parseFloat(lineHeight), isScrolled: frame.scrollWidth > frame.clientWidth };
+      });
+    assert.ok(height < 1.5 * line, `a word takes ${height} px, lines of ${line} px`);
+    assert.ok(isScrolled);
+    await page.setViewportSize({ width: 1280, height: 720 });
   });
 
   it("complained of nothing", () => assert.deepEqual(complaints, []));

@@ -39,7 +39,9 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
     page.on("console", (message) => {
       if (message.type() === "error") complaints.push(message.text());
     });
-    await page.goto(`${server.url}?${new URLSearchParams({ backend: "webgpu", temperature: "0", ...parameters })}`);
+    await page.goto(
+      `${server.url}?${new URLSearchParams({ backend: "webgpu", temperature: "0", "new-chat": "1", ...parameters })}`,
+    );
     return page;
   }
 
@@ -161,7 +163,9 @@ describeInEachBrowser("the chat page", { timeout: 4 * TIMEOUT_MS }, (browserName
       'IDBFactory.prototype.open = () => { throw new DOMException("refused", "UnknownError"); };',
     );
     const url = await server.addFile("refused.gguf", readFileSync(modelPath));
-    await page.goto(`${server.url}?${new URLSearchParams({ model: url, backend: "webgpu", "max-tokens": "8" })}`);
+    await page.goto(
+      `${server.url}?${new URLSearchParams({ model: url, backend: "webgpu", "max-tokens": "8", "new-chat": "1" })}`,
+    );
     await page.getByRole("button", { name: /^Download/ }).click();
     await page.getByRole("status").getByText("Not kept on this device").waitFor();
     await askAndWait(page);

@@ -1,10 +1,13 @@
-/** The conversations of the chat page: kept, found, renamed, deleted and brought back, exported and imported; axe; 500 of them. */
+/**
+ * The conversations of the chat page: kept, found, renamed, deleted and brought back, exported and imported; axe; 500 of them.
+ * In Chromium alone, because it is about downloads, long tasks and axe; `reading.test.mjs` has the essence in each browser.
+ */
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
-import { ask, dictate, exportedFile, importFile, openChat, startModel } from "./support/chat_page.mjs";
+import { ask, dictate, exportedFile, importFile, openChat, send, startModel } from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -120,8 +123,7 @@ describe("conversations", { timeout: 400_000 }, () => {
   it("stay deleted while their answer is written, and in another tab", async () => {
     await newChat();
     await dictate(page, [{ text: "It goes on ", waitMs: 10 }, { text: "and on", waitMs: 3500 }, { waitMs: 60_000 }]);
-    await page.getByRole("textbox", { name: "Message", exact: true }).fill("Endless");
-    await page.keyboard.press("Enter");
+    await send(page, "Endless");
     await page.getByRole("button", { name: "Endless", exact: true }).waitFor();
     const other = await openChat(browser.context, server, { complaints });
     await other.setViewportSize({ width: 1280, height: 800 });
@@ -165,7 +167,6 @@ describe("conversations", { timeout: 400_000 }, () => {
     assert.equal(JSON.parse(all.text).conversations.length, 2);
     const asFile = (/** @type {{ name: string, text: string }} */ { name, text }) => ({
       name,
-      mimeType: "text/plain",
       buffer: Buffer.from(text),
     });
     await importFile(page, asFile(all));
@@ -174,7 +175,7 @@ describe("conversations", { timeout: 400_000 }, () => {
     await page.waitForFunction(() => document.querySelectorAll("button.conversation").length === 3);
     await page.getByRole("button", { name: "Last one", exact: true }).first().click();
     await page.locator(".answer").getByText("Sí.").waitFor();
-    await page.locator("#conversation-files").setInputFiles(asFile({ name: "notes.json", text: '{"format":"x"}' }));
+    await importFile(page, asFile({ name: "notes.json", text: '{"format":"x"}' }));
     await page
       .locator("#conversations-message")
       .getByText(/notes\.json could not be read: expected the format/)
@@ -332,6 +333,39 @@ describe("conversations", { timeout: 400_000 }, () => {
     await other.getByRole("button", { name: "Are you there?", exact: true }).click();
     await other.locator(".answer").getByText("Here.").waitFor();
     await other.close();
+  });
+
+  it("are stored again after the database was closed", async () => {
+    const closed = {
+      "by someone who deleted it": () =>
+        page.evaluate(
+          () =>
+            new Promise((resolve, reject) => {
+              const request = indexedDB.deleteDatabase("qwisp-chats");
+              request.onsuccess = resolve;
+              request.onerror = request.onblocked = () => reject(new Error("the page holds on to it"));
+            }),
+        ),
+      "by the browser": async () => {
+        const session = await page.context().newCDPSession(page);
+        await session.send("Storage.clearDataForOrigin", {
+          origin: new URL(server.url).origin,
+          storageTypes: "indexeddb",
+        });
+      },
+    };
+    for (const [how, close] of Object.entries(closed)) {
+      await page.reload();
+      await startModel(page);
+      await newChat();
+      await close();
+      await dictate(page, "Stored.");
+      await ask(page, `Closed ${how}`);
+      await page.waitForFunction(() => document.querySelectorAll("button.conversation").length === 1);
+      await page.reload();
+      await page.locator(".answer").getByText("Stored.").waitFor();
+      assert.deepEqual(await titles(), [`Closed ${how}`]);
+    }
   });
 
   it("made the page complain of nothing", () => assert.deepEqual(complaints, []));

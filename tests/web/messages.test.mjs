@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { describe, it } from "node:test";
+import { PRESETS } from "../../www/app/presets.js";
+import { NUMBER_NAMES } from "../../www/app/settings.js";
 import { LANGUAGES, pickLanguage, setMessages, translate } from "../../www/app/i18n.js";
 
 /** @typedef {import("../../www/app/i18n.js").Message} Message */
@@ -13,6 +15,31 @@ const languages = /** @type {(keyof typeof LANGUAGES)[]} */ (Object.keys(LANGUAG
 const messages = Object.fromEntries(
   languages.map((language) => [language, JSON.parse(readFileSync(`${FOLDER}/${language}.json`, "utf8"))]),
 );
+
+const types = readFileSync("www/engine/qwisp.d.ts", "utf8");
+/** The texts of a union of the public types. @param {RegExp} union */
+const textsOfUnion = (union) => [...(union.exec(types)?.[1] ?? "").matchAll(/"([^"]+)"/g)].map(([, text]) => text);
+
+const tasks = textsOfUnion(/type Task =([^;]+);/);
+const kinds = textsOfUnion(/type ErrorKind =([^;]+);/);
+const { models } = JSON.parse(readFileSync("www/models.json", "utf8"));
+
+/**
+ * Keys that the code puts together, and of what.
+ * @type {Record<string, readonly string[]>}
+ */
+const FAMILIES = {
+  "failure.${kind}.title": kinds,
+  "failure.${kind}.advice": kinds,
+  "loading.${phase}": textsOfUnion(/phase: ("wait"[^;]+);/),
+  "health.${level}": ["healthy", "degraded", "failing"],
+  "models.${entry?.id}.description": models.map((/** @type {{ id: string }} */ { id }) => id),
+  "preset.${name}": ["none", ...Object.keys(PRESETS), "own"],
+  "settings.${name}": NUMBER_NAMES,
+  "settings.${name}.help": NUMBER_NAMES,
+  "task.${task}": tasks,
+  "task.${TASKS[index]}": tasks,
+};
 
 /** @param {Message} message @returns {string[]} */
 const textsOf = (message) => (typeof message === "string" ? [message] : Object.values(message));
@@ -71,6 +98,34 @@ describe("the messages", () => {
         assert.ok(tag.includes(` ${target}="${messages.en[key]}"`), `${attribute} ${key}: ${tag}`);
       }
     }
+  });
+
+  it("are all used, and none is missing", () => {
+    const names = readdirSync("www", { recursive: true, encoding: "utf8" });
+    const files = names.filter((name) => /^(app|bench)\b.*\.js$|^[^/]+\.html$/.test(name));
+    const code = files.map((name) => readFileSync(`www/${name}`, "utf8")).join("\n");
+    const built = [...code.matchAll(/`([a-z]+\.[^`\s]*\$\{[^`\s]+)`/g)].map(([, template]) => template);
+    assert.deepEqual(
+      built.filter((template) => !(template in FAMILIES)),
+      [],
+      "keys that are put together are listed above",
+    );
+    const inFamilies = Object.entries(FAMILIES).flatMap(([template, names]) => {
+      assert.ok(built.includes(template), `${template} is in no code`);
+      return names.map((name) => template.replace(/\$\{[^}]+\}/, name));
+    });
+    const keys = Object.keys(messages.en);
+    assert.deepEqual(
+      inFamilies.filter((key) => !keys.includes(key)),
+      [],
+      "missing",
+    );
+    const isUsed = (/** @type {string} */ key) => inFamilies.includes(key) || code.includes(`"${key}"`);
+    assert.deepEqual(
+      keys.filter((key) => !isUsed(key)),
+      [],
+      "unused",
+    );
   });
 
   it("write numbers and plurals as the language does", () => {

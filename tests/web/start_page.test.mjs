@@ -183,26 +183,75 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     complaints.length = 0; // the browser complains of the 503
   });
 
+  /**
+   * Drags a file of the tiny model over the page, or drops it there.
+   * @param {Page} page
+   * @param {"dragover" | "drop"} type
+   * @param {string} name
+   */
+  const drag = (page, type, name) =>
+    page.evaluate(
+      ({ type, bytes, name }) => {
+        const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, { lastModified: 1 });
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(file);
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      { type, bytes: readFileSync(tinyPath).toString("base64"), name },
+    );
+
+  it("loads the model that was chosen last, whatever was on its way", { timeout: TIMEOUT_MS }, async () => {
+    const slow = server.imperfectUrl({ bytesPerSecond: 2e6 });
+    const page = await openPage({ model: slow });
+    await page.getByRole("button", { name: /^Download/ }).click();
+    await page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 2e6);
+    await drag(page, "drop", "second.gguf");
+    await page.getByRole("button", { name: "Open once" }).click();
+    await loaded(page);
+    const isSecond = () => page.getByRole("banner").getByText("second.gguf").isVisible();
+    assert.ok(await isSecond());
+    // Longer than what is left of the first one takes.
+    await page.waitForTimeout(7000);
+    assert.ok(await isSecond(), "the first one is gone");
+    const sentBytes = server.answersOf(slow).at(-1)?.sentBytes ?? 0;
+    assert.ok(sentBytes < PADDING_BYTES, `its download has ended, at ${sentBytes} bytes`);
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
+  it("offers to be installed when the browser does", { timeout: TIMEOUT_MS }, async () => {
+    const page = await openPage();
+    await page.getByRole("button", { name: "Settings" }).click();
+    const install = page.getByRole("button", { name: "Install as an app" });
+    assert.equal(await install.isVisible(), false);
+    /** The browser's offer, which no browser makes to a test. */
+    const offer = () =>
+      page.evaluate(() => {
+        const log = /** @type {any} */ (globalThis);
+        log.prompts = 0;
+        const event = new Event("beforeinstallprompt", { cancelable: true });
+        dispatchEvent(Object.assign(event, { prompt: async () => void log.prompts++ }));
+        return event.defaultPrevented;
+      });
+    assert.equal(await offer(), true, "the browser shows no bar of its own");
+    await install.click();
+    assert.equal(await page.evaluate(() => /** @type {any} */ (globalThis).prompts), 1);
+    assert.equal(await install.isVisible(), false, "a question can be asked once");
+    await offer();
+    await install.waitFor();
+    await page.evaluate(() => dispatchEvent(new Event("appinstalled")));
+    assert.equal(await install.isVisible(), false);
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+
   it("keeps a file that was dropped", { timeout: TIMEOUT_MS }, async () => {
     const page = await openPage();
-    const bytes = readFileSync(tinyPath).toString("base64");
-    const drop = (/** @type {string} */ type, name = "mine.gguf") =>
-      page.evaluate(
-        ({ type, bytes, name }) => {
-          const file = new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name, {
-            lastModified: 1,
-          });
-          const dataTransfer = new DataTransfer();
-          dataTransfer.items.add(file);
-          document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
-        },
-        { type, bytes, name },
-      );
-    await drop("drop", "notes.txt");
+    await drag(page, "drop", "notes.txt");
     await page.getByText("That is not a GGUF file.").waitFor();
-    await drop("dragover");
+    await drag(page, "dragover", "mine.gguf");
     await page.getByText("Drop the GGUF file to open it").waitFor();
-    await drop("drop");
+    await drag(page, "drop", "mine.gguf");
     await page.getByRole("heading", { name: /^Open mine\.gguf/ }).waitFor();
     await page.getByRole("button", { name: "Keep and open" }).click();
     await loaded(page);
@@ -261,6 +310,7 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     assert.match(facts, /Time to first token\s+[\d.]+ m?s/);
     assert.match(facts, /Memory\s+\d+ .B weights/);
     assert.ok(Number(await dialog.getByRole("meter").getAttribute("aria-valuenow")) > 0);
+    await page.evaluate(() => localStorage.clear()); // the next visit begins with a choice
     await page.close();
     assert.deepEqual(complaints, []);
   });

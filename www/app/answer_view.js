@@ -37,7 +37,7 @@ export class AnswerView {
     this.#onGrow = onGrow;
     this.#feed = new TextFeed(this.#text);
     this.#thinking = new ThinkingView(onGrow);
-    const again = toolButton("retry", translate("message.regenerate"), onRegenerate);
+    const again = toolButton("retry", translate("message.regenerate"), onRegenerate, { needsModel: true });
     this.tools = new MessageTools({ readText: () => message.text, onSwitch }, [again]);
     this.element = element(
       "article",
@@ -82,7 +82,7 @@ export class AnswerView {
     this.#thinking.finish(ms);
   }
 
-  /** The answer has come to its end. What of it isn't shown yet follows. */
+  /** The answer has come to an end, or to where it was interrupted. What of it isn't shown yet follows. */
   finish() {
     this.#feed.end();
     this.element.classList.remove("growing");
@@ -120,10 +120,9 @@ export class AnswerView {
   }
 
   #showFacts() {
-    const { facts, text } = this.#message;
-    if (!facts) return;
-    this.tools.element.append(element("p", { className: "answer-facts" }, describeFacts(facts).join(" · ")));
-    if (facts.finishReason === "abort" && text) this.element.classList.add("stopped");
+    const { facts, isInterrupted } = this.#message;
+    const said = facts ? describeFacts(facts) : isInterrupted ? [translate("message.interrupted")] : [];
+    if (said.length) this.tools.element.append(element("p", { className: "answer-facts" }, said.join(" · ")));
   }
 }
 

@@ -1,27 +1,29 @@
 import { FATAL_KINDS, QwispError } from "../qwisp.js";
+import { describeEnd, hasBegun, writeAnswer } from "./answering.js";
 import { Composer } from "./composer.js";
 import { Conversation } from "./conversations/conversation.js";
-import { memoryStore, openConversationStore } from "./conversations/conversation_store.js";
+import { memoryStore } from "./conversations/conversation_store.js";
 import { ConversationsView } from "./conversations_view.js";
 import { byId } from "./dom.js";
 import { translate } from "./i18n.js";
 import { LogView } from "./log_view.js";
+import { ModelGate } from "./model_gate.js";
 import { readStored, writeStored } from "./stored_choice.js";
 
 /**
  * @typedef {import("../qwisp.js").Engine} Engine
  * @typedef {import("../qwisp.js").ChatOptions} ChatOptions
  * @typedef {import("../qwisp.js").ChatResult} ChatResult
- * @typedef {import("./answer_view.js").AnswerView} AnswerView
+ * @typedef {import("./conversations/conversation_store.js").ConversationStore} ConversationStore
  * @typedef {import("./conversations/conversation_tree.js").StoredMessage} StoredMessage
  */
 
 /** The conversation that opens at the next visit; an empty text is a new one. */
 const STORED_AS = "qwisp.conversation";
 /** An answer on its way is stored so often, for the case that the page is closed. */
-const SAVE_MS = 3000;
+const SAVE_MS = 1000;
 
-/** A chat with a loaded engine. */
+/** The conversation that is open: it can be read at once, and gone on with when there is an engine. */
 export class ChatView {
   #section = byId("chat", HTMLElement);
   #status = byId("status", HTMLElement);
@@ -31,21 +33,23 @@ export class ChatView {
     onRegenerate: (answer) => this.#regenerate(answer),
     onSwitch: (message, step) => this.#switchVersion(message, step),
   });
-  #composer = new Composer({ onSend: (text) => this.#ask(text), onStop: () => this.#stop?.abort() });
+  #composer = new Composer({
+    onSend: (text) => this.#answer(text, this.#conversation.tree.answeredId),
+    onStop: () => this.#stop?.abort(),
+  });
+  #gate = new ModelGate();
   #list = new ConversationsView({
     onOpen: (id) => this.#open(id),
     onGone: (id) => {
       if (id !== this.#conversation.id) return;
       this.#conversation.markGone();
-      this.#startOver();
+      this.startOver();
     },
     onRenamed: (id, title) => id === this.#conversation.id && (this.#conversation.title = title),
   });
-  #onRestart;
-  #onAnswer;
-  #onFailure;
+  #handlers;
   #system;
-  /** @type {Engine | null} */
+  /** Null while the conversation can only be read. @type {Engine | null} */
   #engine = null;
   /** @type {ChatOptions} */
   #generation = {};
@@ -53,48 +57,89 @@ export class ChatView {
   #conversation = new Conversation(this.#store);
   /** Stops the answer that is on its way. @type {AbortController | null} */
   #stop = null;
-  /** Takes the question that got no answer off the page, and what is said about it. */
-  #takeBackFailed = () => {};
-  #isReady;
+  /** Stores what there is of the answer that is on its way. */
+  #keepAnswer = () => {};
+  /** Takes what is said about the last failure off the page. */
+  #dismissFailure = () => {};
 
   /**
    * @param {object} options
    * @param {string | null} options.system System prompt of every chat.
+   * @param {() => void} options.onOpen Somebody chose a conversation, which has to be shown.
+   * @param {() => void} options.onStartOver A new conversation has begun.
    * @param {() => void} options.onRestart Has to load the engine again.
    * @param {(result: ChatResult, measured: { firstTokenMs: number | null }) => void} options.onAnswer
    * @param {(error: unknown) => void} options.onFailure
    */
-  constructor({ system, onRestart, onAnswer, onFailure }) {
+  constructor({ system, ...handlers }) {
     this.#system = system;
-    this.#onRestart = onRestart;
-    this.#onAnswer = onAnswer;
-    this.#onFailure = onFailure;
+    this.#handlers = handlers;
     this.#newChat.addEventListener("click", () => {
-      this.#startOver();
       this.#list.closeDrawer();
+      this.startOver();
       this.#composer.focus();
     });
-    this.#isReady = this.#openStore();
+    // The last event that a page is sure to get.
+    document.addEventListener("visibilitychange", () => document.hidden && this.#keepAnswer());
   }
 
-  /** Whether an answer is under way. */
-  get isBusy() {
-    return this.#stop !== null;
+  /** Whether nothing has been said in the conversation that is open. */
+  get isEmpty() {
+    return this.#conversation.tree.messages.length === 0;
+  }
+
+  /** Whether the conversation is what the page shows. */
+  get isShown() {
+    return !this.#section.hidden;
   }
 
   /**
-   * Goes on with the chat there is, on this engine.
+   * Shows the list of conversations, and opens the last one unless a new one is wanted.
+   *
+   * @param {ConversationStore} store
+   * @param {{ isNew: boolean }} options
+   */
+  async useStore(store, { isNew }) {
+    this.#store = store;
+    const last = isNew ? null : readStored(STORED_AS);
+    const stored = last ? await store.read(last).catch(() => null) : null;
+    await this.#list.useStore(store);
+    this.#use(new Conversation(store, stored));
+  }
+
+  /**
+   * Goes on with the conversation there is, on this engine.
    *
    * @param {Engine} engine
    * @param {ChatOptions} generation
    */
   show(engine, generation) {
+    const isReading = document.activeElement?.closest("#log, #conversations");
     this.#engine = engine;
     this.#generation = generation;
+    this.#gate.hide();
+    this.#composer.show();
+    this.#reveal();
+    if (!isReading) this.#composer.focus();
+  }
+
+  /**
+   * Shows the conversation without a way to go on.
+   *
+   * @param {() => import("./model_gate.js").Gate} describeGate what has to come before
+   */
+  read(describeGate) {
+    this.#engine = null;
+    this.#composer.hide();
+    this.#gate.show(describeGate);
+    this.#reveal();
+  }
+
+  #reveal() {
+    this.#section.classList.toggle("reading", this.#engine === null);
     this.#section.hidden = false;
     this.#newChat.hidden = false;
-    this.#list.show();
-    this.#composer.focus();
+    this.#list.offer();
   }
 
   /** @param {{ system: string | null, generation: ChatOptions }} options From the next question on. */
@@ -115,32 +160,38 @@ export class ChatView {
   hide() {
     this.#section.hidden = true;
     this.#newChat.hidden = true;
-    this.#list.hide();
   }
 
-  async #openStore() {
-    this.#store = await openConversationStore();
-    const last = readStored(STORED_AS);
-    const stored = last ? await this.#store.read(last).catch(() => null) : null;
-    this.#conversation = new Conversation(this.#store, stored);
-    await this.#list.useStore(this.#store);
-    this.#showConversation();
+  /** Begins a new conversation. */
+  startOver() {
+    this.#stop?.abort();
+    this.#use(new Conversation(this.#store));
+    this.#handlers.onStartOver();
   }
 
-  #showConversation() {
-    const { id, isStored, tree } = this.#conversation;
-    writeStored(STORED_AS, isStored ? id : "");
-    this.#takeBackFailed = () => {};
+  /** @param {Conversation} conversation */
+  #use(conversation) {
+    this.#conversation = conversation;
+    this.#dismissFailure();
     this.#log.clear();
-    this.#log.show(tree);
-    this.#list.select(isStored ? id : null);
+    this.#showTree();
+    this.#markOpen();
     this.note("");
   }
 
-  #startOver() {
-    this.#stop?.abort();
-    this.#conversation = new Conversation(this.#store);
-    this.#showConversation();
+  /** Shows what is said in the conversation. @param {{ jump?: boolean }} [options] */
+  #showTree(options) {
+    const { tree } = this.#conversation;
+    this.#log.show(tree, options);
+    const last = tree.path().at(-1);
+    if (last?.role === "user" && !this.#stop) this.#log.offerAnswer(() => this.#answer(last, last.parentId));
+  }
+
+  /** Marks the conversation in the list, and for the next visit. */
+  #markOpen() {
+    const { id, isStored } = this.#conversation;
+    writeStored(STORED_AS, isStored ? id : "");
+    this.#list.select(isStored ? id : null);
   }
 
   /** @param {string} id */
@@ -149,17 +200,11 @@ export class ChatView {
       const stored = await this.#store.read(id);
       if (!stored) return this.#list.refresh();
       this.#stop?.abort();
-      this.#conversation = new Conversation(this.#store, stored);
-      this.#showConversation();
+      this.#use(new Conversation(this.#store, stored));
     }
-    this.#composer.focus();
-  }
-
-  /** @param {string} text */
-  async #ask(text) {
-    await this.#isReady;
-    this.#takeBackFailed();
-    await this.#answer(text, this.#conversation.tree.leafId);
+    this.#handlers.onOpen();
+    if (this.#engine) this.#composer.focus();
+    else this.#log.focus();
   }
 
   /**
@@ -168,8 +213,7 @@ export class ChatView {
    * @returns {boolean} whether it is asked
    */
   #edit(question, text) {
-    if (this.#stop) return false;
-    this.#takeBackFailed();
+    if (this.#stop || !this.#engine) return false;
     void this.#answer(text, question.parentId);
     return true;
   }
@@ -177,9 +221,7 @@ export class ChatView {
   /** @param {StoredMessage} answer */
   async #regenerate(answer) {
     const question = answer.parentId === null ? undefined : this.#conversation.tree.get(answer.parentId);
-    if (this.#stop || !question) return;
-    this.#takeBackFailed();
-    await this.#answer(question, question.parentId);
+    if (question) await this.#answer(question, question.parentId);
   }
 
   /**
@@ -189,14 +231,14 @@ export class ChatView {
   #switchVersion(message, step) {
     if (this.#stop) return;
     const { tree } = this.#conversation;
-    this.#takeBackFailed();
     const versions = tree.versions(message);
     const next = versions[versions.findIndex(({ id }) => id === message.id) + step];
     if (!next) return;
+    this.#dismissFailure();
     tree.select(next.id);
-    this.#log.show(tree, { jump: false });
+    this.#showTree({ jump: false });
     this.#log.focusSwitch(next.id, step);
-    void this.#save(this.#conversation, []);
+    if (this.#conversation.isStored) void this.#save(this.#conversation, []);
   }
 
   /**
@@ -210,6 +252,7 @@ export class ChatView {
     if (this.#stop || !engine) return; // one answer at a time
     const stop = new AbortController();
     this.#stop = stop;
+    this.#dismissFailure();
     this.#composer.setBusy(true);
     this.note(translate("status.reading"));
     const conversation = this.#conversation;
@@ -217,90 +260,80 @@ export class ChatView {
     const before = tree.leafId;
     const isNew = typeof asked === "string";
     const question = isNew ? conversation.add("user", parentId, asked) : asked;
-    if (!isNew) tree.cut(question.id);
+    if (isNew) void this.#save(conversation, [question]);
+    else tree.cut(question.id);
     this.#log.show(tree);
     // The button that was pressed may be gone.
     if (document.activeElement === document.body) this.#composer.focus();
     const answer = conversation.add("assistant", question.id, "");
-    answer.model = engine.info.model.name;
     const view = this.#log.growAnswer(answer, tree);
-    const added = isNew ? [answer, question] : [answer];
 
-    const takeBack = async () => {
-      view.remove();
-      const stored = conversation.discard(added, before);
-      // At once: the next question follows what is shown now.
-      if (conversation === this.#conversation) this.#log.show(tree);
-      await stored.catch(reportUnsaved);
+    let keptAt = -Infinity;
+    this.#keepAnswer = () => {
+      if (!hasBegun(answer)) return;
+      keptAt = performance.now();
+      conversation.save([answer]).catch(reportUnsaved);
     };
-    const showIt = (/** @type {string} */ text) => conversation === this.#conversation && this.note(text);
+    const isOpen = () => conversation === this.#conversation;
+    const say = (/** @type {string} */ text) => isOpen() && this.note(text);
     try {
-      const { result, firstTokenMs } = await this.#stream(conversation, question, answer, view, stop.signal);
-      this.#onAnswer(result, { firstTokenMs });
+      const { result, firstTokenMs } = await writeAnswer({
+        engine,
+        messages: conversation.prompt(question, this.#system),
+        options: { ...this.#generation, signal: stop.signal },
+        answer,
+        onPiece: (piece) => {
+          view.append(piece);
+          say(translate(piece.text ? "status.writing" : "status.thinking"));
+          if (performance.now() - keptAt > SAVE_MS) this.#keepAnswer();
+        },
+        onThought: (ms) => view.endThinking(ms),
+      });
+      this.#handlers.onAnswer(result, { firstTokenMs });
       if (result.text) {
-        Object.assign(answer, { text: result.text, facts: factsOf(result) });
-        if (result.thinking) answer.thinking = result.thinking;
         view.finish();
-        if (conversation === this.#conversation) this.#log.announce(result.text);
-        showIt(describeEnd(result));
-        await this.#save(conversation, isNew ? [question, answer] : [answer]);
+        if (isOpen()) this.#log.announce(result.text);
+        say(describeEnd(result));
+        await this.#save(conversation, [answer]);
       } else {
-        await takeBack();
+        view.remove();
+        await this.#takeBack(conversation, isNew ? [answer, question] : [answer], before);
         if (isNew) this.#composer.restore(question.text);
-        showIt(describeEnd(result));
+        say(describeEnd(result));
       }
     } catch (error) {
-      this.#onFailure(error);
-      showIt("");
-      view.remove();
-      if (conversation === this.#conversation) this.#showFailure(error, question, isNew, takeBack);
-      else await takeBack();
+      this.#handlers.onFailure(error);
+      say("");
+      if (hasBegun(answer)) {
+        view.finish();
+        void this.#save(conversation, [answer]);
+      } else {
+        view.remove();
+        void this.#takeBack(conversation, [answer], isNew ? question.id : before);
+      }
+      if (isOpen()) this.#showFailure(error, question, { isMovable: isNew && !hasBegun(answer), before });
     } finally {
       this.#stop = null;
+      this.#keepAnswer = () => {};
       this.#composer.setBusy(false);
+      if (!isOpen()) this.#showTree({ jump: false }); // what was opened since may want an answer
     }
   }
 
   /**
+   * Takes messages that came to nothing off the page and out of the store.
+   *
    * @param {Conversation} conversation
-   * @param {StoredMessage} question
-   * @param {StoredMessage} answer grows
-   * @param {AnswerView} view
-   * @param {AbortSignal} signal
+   * @param {StoredMessage[]} messages the last one first
+   * @param {string | null} before the last message that was shown before them
    */
-  async #stream(conversation, question, answer, view, signal) {
-    const engine = /** @type {Engine} */ (this.#engine);
-    const start = performance.now();
-    let firstTokenMs = /** @type {number | null} */ (null);
-    let thinkingStart = /** @type {number | null} */ (null);
-    let savedAt = start;
-    const endThinking = () => {
-      if (thinkingStart === null || answer.thinkingMs !== undefined) return;
-      answer.thinkingMs = performance.now() - thinkingStart;
-      view.endThinking(answer.thinkingMs);
-    };
-    const reply = engine.chat(conversation.prompt(question, this.#system), { ...this.#generation, signal });
-    for await (const piece of reply) {
-      const now = performance.now();
-      firstTokenMs ??= now - start;
-      if (piece.thinking) {
-        thinkingStart ??= now;
-        answer.thinking = (answer.thinking ?? "") + piece.thinking;
-      }
-      if (piece.text) {
-        endThinking();
-        answer.text += piece.text;
-      }
-      view.append(piece);
-      if (conversation === this.#conversation) this.note(translate(piece.text ? "status.writing" : "status.thinking"));
-      if (now - savedAt > SAVE_MS && answer.text) {
-        savedAt = now;
-        void this.#save(conversation, [question, answer]);
-      }
-    }
-    const result = await reply.result;
-    endThinking();
-    return { result, firstTokenMs };
+  async #takeBack(conversation, messages, before) {
+    const stored = conversation.discard(messages, before);
+    // At once: the next question follows what is shown now.
+    if (conversation === this.#conversation) this.#log.show(conversation.tree);
+    await stored.catch(reportUnsaved);
+    if (conversation === this.#conversation) this.#markOpen();
+    await this.#list.refresh();
   }
 
   /**
@@ -308,10 +341,9 @@ export class ChatView {
    * @param {StoredMessage[]} messages
    */
   async #save(conversation, messages) {
-    if (!messages.length && !conversation.isStored) return;
-    const isNew = !conversation.isStored;
     try {
       await conversation.save(messages);
+      if (conversation === this.#conversation) this.#markOpen();
       if (messages.length) await this.#list.refresh();
     } catch (error) {
       reportUnsaved(error);
@@ -319,66 +351,42 @@ export class ChatView {
         translate("conversations.saveFailed", { reason: error instanceof Error ? error.message : String(error) }),
       );
     }
-    if (!isNew || !conversation.isStored || conversation !== this.#conversation) return;
-    writeStored(STORED_AS, conversation.id);
-    this.#list.select(conversation.id);
   }
 
   /**
    * @param {unknown} error
-   * @param {StoredMessage} question
-   * @param {boolean} isNew whether the question stands and falls with its answer
-   * @param {() => Promise<void>} takeBack
+   * @param {StoredMessage} question stays, so that it can be asked again
+   * @param {{ isMovable: boolean, before: string | null }} options `isMovable`: the question may leave this conversation,
+   *   where `before` was the last message without it
    */
-  #showFailure(error, question, isNew, takeBack) {
+  #showFailure(error, question, { isMovable, before }) {
     const kind = error instanceof QwispError ? error.kind : "internal";
-    const { parentId, text } = question;
+    const conversation = this.#conversation;
     const newChat = {
       label: translate("chat.new"),
       run: () => {
-        this.#takeBackFailed();
-        this.#startOver();
-        this.#composer.restore(text);
+        if (isMovable) void this.#takeBack(conversation, [question], before);
+        this.startOver();
+        this.#composer.restore(question.text);
         this.#composer.focus();
       },
     };
-    const again = {
-      label: translate("failure.again"),
-      run: () => {
-        this.#takeBackFailed();
-        void this.#answer(isNew ? text : question, parentId);
-      },
-    };
+    const again = { label: translate("failure.again"), run: () => this.#answer(question, question.parentId) };
     const restart = {
       label: translate("failure.restart"),
       run: () => {
-        this.#takeBackFailed();
-        if (isNew) this.#composer.restore(text);
-        this.#onRestart();
+        this.#dismissFailure();
+        this.#showTree();
+        this.#handlers.onRestart();
       },
     };
     const actions = FATAL_KINDS.has(kind) ? [restart] : kind === "context-full" ? [newChat] : [again, newChat];
     const failure = this.#log.addFailure(error, actions);
-    this.#takeBackFailed = () => {
-      this.#takeBackFailed = () => {};
+    this.#dismissFailure = () => {
+      this.#dismissFailure = () => {};
       failure.remove();
-      void takeBack();
     };
   }
-}
-
-/** @param {ChatResult} result */
-function factsOf({ finishReason, usage, timings }) {
-  const { completionTokens, promptTokens, cachedTokens } = usage;
-  const { decodeTokensPerSecond, prefillMs } = timings;
-  return { finishReason, completionTokens, promptTokens, cachedTokens, decodeTokensPerSecond, prefillMs };
-}
-
-/** @param {ChatResult} result */
-function describeEnd({ finishReason, text, thinking }) {
-  if (finishReason === "abort") return translate("status.stopped");
-  if (!text && thinking && finishReason === "length") return translate("status.noRoom");
-  return translate(text ? "status.done" : "status.noAnswer");
 }
 
 /** @param {unknown} error */

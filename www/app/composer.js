@@ -2,6 +2,8 @@ import { byId, isComposing } from "./dom.js";
 
 /** Where people write. Enter sends, Shift+Enter starts a new line, Escape stops the answer. */
 export class Composer {
+  #form = byId("composer", HTMLFormElement);
+  #hint = byId("composer-hint", HTMLElement);
   #prompt = byId("prompt", HTMLTextAreaElement);
   #send = byId("send", HTMLButtonElement);
   #stop = byId("stop", HTMLButtonElement);
@@ -9,8 +11,7 @@ export class Composer {
 
   /** @param {{ onSend: (text: string) => void, onStop: () => void }} handlers */
   constructor({ onSend, onStop }) {
-    const form = byId("composer", HTMLFormElement);
-    form.addEventListener("submit", (event) => {
+    this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.#prompt.value.trim();
       if (this.#busy || text === "") return;
@@ -21,7 +22,7 @@ export class Composer {
     this.#prompt.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
       event.preventDefault();
-      form.requestSubmit();
+      this.#form.requestSubmit();
     });
     this.#stop.addEventListener("click", onStop);
     document.addEventListener("keydown", (event) => {
@@ -32,6 +33,17 @@ export class Composer {
         document.querySelector("dialog[open], :popover-open, .drawer-open");
       if (event.key === "Escape" && this.#busy && !isTaken) onStop();
     });
+  }
+
+  show() {
+    this.#form.hidden = false;
+    this.#hint.hidden = false;
+    this.#fit(); // while it was hidden, it had no height
+  }
+
+  hide() {
+    this.#form.hidden = true;
+    this.#hint.hidden = true;
   }
 
   focus() {

@@ -129,7 +129,7 @@ export class ConversationList {
   #item(summary) {
     const { id } = summary;
     const title = summary.title || translate("conversations.untitled");
-    const open = element("button", { type: "button", className: "conversation", title }, element("bdi", {}, title));
+    const open = element("button", { type: "button", className: "conversation", title, dir: "auto" }, title);
     open.dataset.id = id;
     open.addEventListener("click", () => this.#handlers.onOpen(id));
     const label = translate("conversations.menu", { title });

@@ -82,14 +82,13 @@ export class ConversationsView {
     this.#transfer.useStore(store);
     this.#note.hidden = store.isKept;
     await this.refresh();
+    this.#drawer.makeAvailable();
+    if (this.#summaries.length) this.offer();
   }
 
-  show() {
-    this.#drawer.setAvailable(true);
-  }
-
-  hide() {
-    this.#drawer.setAvailable(false);
+  /** Opens where there is room for it beside the page, unless somebody has closed it. */
+  offer() {
+    this.#drawer.offer();
   }
 
   closeDrawer() {

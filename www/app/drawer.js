@@ -12,14 +12,15 @@ export class Drawer {
   #shade = byId("conversations-shade", HTMLElement);
   #toggle = byId("toggle-conversations", HTMLButtonElement);
   #wide = matchMedia(WIDE);
-  #isAvailable = false;
+  /** Whether it opens by itself where there is room. */
+  #isOffered = false;
   #isOpen = false;
 
   constructor() {
     this.#toggle.addEventListener("click", () => this.#choose(!this.#isOpen));
     byId("close-conversations", HTMLButtonElement).addEventListener("click", () => this.close());
     this.#shade.addEventListener("click", () => this.close());
-    this.#wide.addEventListener("change", () => this.#set(this.#isAvailable && this.#startsOpen()));
+    this.#wide.addEventListener("change", () => this.#set(this.#isOffered && this.#startsOpen()));
     this.#panel.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || this.#wide.matches || event.defaultPrevented) return;
       event.preventDefault();
@@ -27,12 +28,16 @@ export class Drawer {
     });
   }
 
-  /** @param {boolean} isAvailable whether there is a chat to stand beside */
-  setAvailable(isAvailable) {
-    if (isAvailable === this.#isAvailable) return;
-    this.#isAvailable = isAvailable;
-    this.#toggle.hidden = !isAvailable;
-    this.#set(isAvailable && this.#startsOpen());
+  /** From now on there is a button for it. */
+  makeAvailable() {
+    this.#toggle.hidden = false;
+    this.#set(this.#isOpen);
+  }
+
+  /** Opens where there is room for it beside the page, unless somebody has closed it. */
+  offer() {
+    this.#isOffered = true;
+    if (!this.#isOpen && this.#startsOpen()) this.#set(true);
   }
 
   /** Where it covers the chat, gives way to it and the focus back. */

@@ -1,5 +1,5 @@
 import { QwispError } from "../qwisp.js";
-import { byId, element } from "./dom.js";
+import { element } from "./dom.js";
 import { translate } from "./i18n.js";
 
 /**
@@ -10,11 +10,23 @@ import { translate } from "./i18n.js";
 
 /** Says why nothing could be loaded, and what to do now. */
 export class FailureView {
-  #section = byId("failure", HTMLElement);
-  #title = byId("failure-title", HTMLElement);
-  #advice = byId("failure-advice", HTMLElement);
-  #detail = byId("failure-detail", HTMLElement);
-  #actions = byId("failure-actions", HTMLElement);
+  #title = element("h1", { id: "failure-title", tabIndex: -1 });
+  #advice = element("p", { className: "lead" });
+  #detail = element("p", { className: "detail" });
+  #actions = element("p", { className: "actions" });
+  #section = element(
+    "section",
+    { className: "panel", id: "failure", hidden: true },
+    this.#title,
+    this.#advice,
+    this.#detail,
+    this.#actions,
+  );
+
+  constructor() {
+    this.#section.setAttribute("aria-labelledby", this.#title.id);
+    document.querySelector("main")?.append(this.#section);
+  }
 
   /**
    * @param {unknown} error

@@ -1,4 +1,4 @@
-import { byId } from "./dom.js";
+import { element } from "./dom.js";
 import { formatBytes, formatTimeLeft } from "./format.js";
 import { translate } from "./i18n.js";
 import { describeNotKept } from "./not_kept.js";
@@ -13,34 +13,49 @@ const PAUSABLE = new Set(["download", "wait"]);
 
 /** Shows how far loading has come, and lets people pause or cancel it. */
 export class LoadingView {
-  #section = byId("loading", HTMLElement);
-  #title = byId("loading-title", HTMLElement);
-  #phase = byId("loading-phase", HTMLElement);
-  #bar = byId("loading-bar", HTMLProgressElement);
-  #amount = byId("loading-amount", HTMLElement);
-  #pace = byId("loading-pace", HTMLElement);
-  #stopButton = byId("cancel-loading", HTMLButtonElement);
-  #note = byId("loading-note", HTMLElement);
+  #title = element("h1", { id: "loading-title" });
+  #phase = element("p", { className: "lead", id: "loading-phase", role: "status" });
+  #bar = element("progress", {});
+  #amount = element("span");
+  #pace = element("span");
+  #stopButton = element("button", { type: "button" });
+  #note = element("p", { className: "note" });
+  #section = element(
+    "section",
+    { className: "panel", id: "loading", hidden: true },
+    this.#title,
+    this.#phase,
+    this.#bar,
+    element("p", { className: "figures" }, this.#amount, this.#pace),
+    this.#stopButton,
+    this.#note,
+  );
   #stage = "";
   /** Counts down to the next try. */
   #countdown = 0;
 
   /** @param {() => void} onStop */
   constructor(onStop) {
+    this.#section.setAttribute("aria-labelledby", this.#title.id);
+    this.#bar.setAttribute("aria-labelledby", this.#phase.id);
     this.#stopButton.addEventListener("click", onStop);
+    document.querySelector("main")?.append(this.#section);
   }
 
-  /** @param {string} modelName */
-  show(modelName) {
+  /** Another model is about to be loaded. @param {string} modelName */
+  begin(modelName) {
+    clearInterval(this.#countdown);
     this.#title.textContent = modelName;
     this.#showStage(translate("loading.starting"));
     this.#showNote(false, null);
+  }
+
+  show() {
     this.#section.hidden = false;
     this.#stopButton.focus();
   }
 
   hide() {
-    clearInterval(this.#countdown);
     this.#section.hidden = true;
   }
 
@@ -103,9 +118,10 @@ export class LoadingView {
       const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
       this.#pace.textContent = "";
       this.#phase.textContent = translate("loading.retry", { seconds });
+      if (seconds === 0) clearInterval(this.#countdown);
     };
-    say();
     this.#countdown = setInterval(say, 1000);
+    say();
     this.#stage = ""; // so that the next progress writes the phase again
   }
 }

@@ -2,6 +2,7 @@ import { AnswerView } from "./answer_view.js";
 import { byId, element } from "./dom.js";
 import { actionButtons, describeFailure } from "./failure_view.js";
 import { FollowNewest } from "./follow_newest.js";
+import { translate } from "./i18n.js";
 import { QuestionView } from "./question_view.js";
 import { runInSteps } from "./steps.js";
 
@@ -26,15 +27,22 @@ export class LogView {
   /** @type {{ message: StoredMessage, view: QuestionView | AnswerView }[]} */
   #shown = [];
   #filling = new AbortController();
+  /** What is said below the last question while it has no answer. @type {HTMLElement | null} */
+  #unanswered = null;
 
   /** @param {LogHandlers} handlers */
   constructor(handlers) {
     this.#handlers = handlers;
   }
 
+  focus() {
+    this.#log.focus();
+  }
+
   clear() {
     this.#filling.abort();
     this.#shown = [];
+    this.#unanswered = null;
     this.#log.replaceChildren();
     this.#announcer.textContent = "";
     this.#empty.hidden = false;
@@ -47,6 +55,7 @@ export class LogView {
    * @param {{ jump?: boolean }} [options] `jump`: to the newest line
    */
   show(tree, { jump = true } = {}) {
+    this.#unanswered?.remove();
     const path = tree.path();
     const differs = this.#shown.findIndex(({ message }, index) => message.id !== path[index]?.id);
     const kept = differs < 0 ? this.#shown.length : differs;
@@ -72,6 +81,22 @@ export class LogView {
     this.#showVersions(tree);
     this.#follow.jump();
     return view;
+  }
+
+  /** Says that the last question has no answer, and offers one, until something else is shown. @param {() => void} onAnswer */
+  offerAnswer(onAnswer) {
+    this.#unanswered = element(
+      "p",
+      { className: "unanswered" },
+      element("span", {}, translate("message.unanswered")),
+      element(
+        "button",
+        { type: "button", className: "quiet needs-model", onclick: onAnswer },
+        translate("message.answerIt"),
+      ),
+    );
+    this.#log.append(this.#unanswered);
+    this.#follow.jump();
   }
 
   /** Tells screen readers of a whole answer, once. @param {string} text */

@@ -2,17 +2,19 @@
 import { Engine, storedModels } from "../qwisp.js";
 import { askToKeep } from "./ask_to_keep.js";
 import { ChatView } from "./chat_view.js";
+import { openConversationStore } from "./conversations/conversation_store.js";
 import { byId } from "./dom.js";
 import { FailureView } from "./failure_view.js";
 import { FileOpener } from "./file_opener.js";
 import { HealthView } from "./health_view.js";
 import { startMessages, translate } from "./i18n.js";
 import { InstalledPage } from "./installed_page.js";
+import { onLaunch } from "./launch.js";
 import { LoadingView } from "./loading_view.js";
 import { choiceOfFile, choiceOfStored, listModelChoices } from "./model_choices.js";
 import { ModelsView } from "./models_view.js";
 import { describeNotKept } from "./not_kept.js";
-import { readPageOptions } from "./page_options.js";
+import { forgetNewChat, readPageOptions } from "./page_options.js";
 import { PrivacyView } from "./privacy_view.js";
 import { chatOptions } from "./settings.js";
 import { SettingsView } from "./settings_view.js";
@@ -35,21 +37,27 @@ new InstalledPage();
 
 async function runPage() {
   const options = readPageOptions(location.search);
+  if (options.newChat) forgetNewChat();
+  const opening = openConversationStore();
   const settingsView = new SettingsView({
     isOverruled: options.system !== null || Object.keys(options.generation).length > 0,
     onChange: () => applySettings(),
   });
   const choices = await listModelChoices(options.model);
-  let loading = new AbortController();
+  /** Stops the load that is under way. @type {AbortController | null} */
+  let loading = null;
   let lastChoice = choices[0];
+  let loadingName = "";
   /** @type {Engine | null} */
   let engine = null;
 
   const modelsView = new ModelsView({ choices, onStart: (choice) => load(choice), options });
-  const loadingView = new LoadingView(() => loading.abort());
-  const healthView = new HealthView(() => chooseOther());
+  const loadingView = new LoadingView(() => loading?.abort());
+  const healthView = new HealthView(() => chooseModel());
   const chatView = new ChatView({
     system: systemPrompt(),
+    onOpen: () => showChat(),
+    onStartOver: () => leaveEmptyChat(),
     onRestart: () => load(lastChoice),
     onAnswer: (result, measured) => healthView.update(result, measured),
     onFailure: (error) => healthView.fail(error),
@@ -57,7 +65,8 @@ async function runPage() {
   const privacyView = new PrivacyView();
   const backToChat = byId("back-to-chat", HTMLButtonElement);
   const views = [modelsView, loadingView, failureView, chatView, healthView];
-  const hideAll = () => views.forEach((view) => view.hide());
+  /** @param {ChatView | null} [but] */
+  const hideAll = (but = null) => views.forEach((view) => view !== but && view.hide());
 
   new FileOpener((file, isToKeep) => (isToKeep ? keepAndLoad(file) : load(choiceOfFile(file))));
   backToChat.addEventListener("click", () => showChat());
@@ -77,8 +86,8 @@ async function runPage() {
   }
 
   function showChat() {
-    if (!engine) return;
-    hideAll();
+    hideAll(chatView);
+    if (!engine) return chatView.read(() => describeGate());
     const isFile = lastChoice.address === null;
     const hasFailedChecks = modelsView.probe?.checks.some(({ passed }) => !passed) ?? false;
     healthView.show({ modelName: lastChoice.name, info: engine.info, isFile, hasFailedChecks });
@@ -86,29 +95,76 @@ async function runPage() {
     chatView.show(engine, generation());
   }
 
+  /** What stands between a conversation that can be read and one that goes on. */
+  function describeGate() {
+    if (loading) {
+      const progress = { label: translate("gate.progress"), run: () => showLoading() };
+      return { text: translate("gate.opening", { model: loadingName }), actions: [progress] };
+    }
+    const stored = modelsView.storedChoice(options.model);
+    if (!stored) {
+      const choose = { label: translate("gate.choose"), run: () => chooseModel() };
+      return { text: translate("gate.text"), actions: [choose] };
+    }
+    const start = { label: translate("start.start"), run: () => load(stored) };
+    const other = { label: translate("failure.otherModel"), run: () => chooseModel() };
+    return { text: translate("gate.stored", { model: stored.name }), actions: [start, other] };
+  }
+
+  function showLoading() {
+    hideAll();
+    loadingView.show();
+  }
+
   /** @param {ModelChoice} [selected] */
   async function showStart(selected) {
     hideAll();
-    backToChat.hidden = engine === null;
+    showWayBack();
     await modelsView.show({ selected });
   }
 
-  async function chooseOther() {
-    await showStart();
+  function showWayBack() {
+    backToChat.hidden = engine === null && chatView.isEmpty;
+  }
+
+  /** @param {ModelChoice} [selected] */
+  async function chooseModel(selected) {
+    await showStart(selected);
     modelsView.focus();
+  }
+
+  /** A new conversation without a model is what the start page is for. */
+  function leaveEmptyChat() {
+    showWayBack();
+    if (engine || !chatView.isShown) return;
+    if (loading) showLoading();
+    else void chooseModel();
+  }
+
+  /**
+   * Shows that something is on its way: in the conversation that is being read, or else instead of all.
+   *
+   * @param {string} name
+   */
+  function showBeginning(name) {
+    loadingName = name;
+    loadingView.begin(name);
+    if (!engine && chatView.isShown && !chatView.isEmpty) showChat();
+    else showLoading();
   }
 
   /** @param {ModelChoice} choice */
   async function load(choice) {
-    loading.abort();
+    loading?.abort();
     const mine = new AbortController();
     loading = mine;
     lastChoice = choice;
-    hideAll();
-    loadingView.show(choice.name);
+    const former = engine;
+    engine = null;
+    showBeginning(choice.name);
     let isDownload = false;
     try {
-      await unload();
+      await former?.unload();
       const loaded = await Engine.load({
         model: choice.model,
         backend: options.backend,
@@ -123,6 +179,7 @@ async function runPage() {
         signal: mine.signal,
       });
       if (loading !== mine) return void loaded.unload();
+      loading = null;
       engine = loaded;
       const { stored, notKept } = engine.info;
       // Only then: whoever said no isn't asked at every visit. The answer makes no difference to what follows.
@@ -133,40 +190,29 @@ async function runPage() {
       if (notKept) chatView.note(describeNotKept(notKept));
     } catch (error) {
       if (loading !== mine) return; // another one has begun
-      if (mine.signal.aborted) await returnToStart(choice);
+      loading = null;
+      if (mine.signal.aborted) await chooseModel(choice);
       else showFailure(error, choice);
     }
   }
 
-  async function unload() {
-    const former = engine;
-    engine = null;
-    await former?.unload();
-  }
-
   /** @param {File} file */
   async function keepAndLoad(file) {
-    loading.abort();
+    loading?.abort();
     const mine = new AbortController();
     loading = mine;
-    hideAll();
-    loadingView.show(file.name);
+    showBeginning(file.name);
     try {
       const onProgress = (/** @type {{ loadedBytes: number, totalBytes: number }} */ progress) =>
-        loadingView.updateKeeping(progress);
+        loading === mine && loadingView.updateKeeping(progress);
       const stored = await storedModels.importFile(file, { onProgress, signal: mine.signal });
       if (loading === mine) await load(choiceOfStored(stored));
     } catch (error) {
       if (loading !== mine) return;
-      if (mine.signal.aborted) await returnToStart();
+      loading = null;
+      if (mine.signal.aborted) await chooseModel();
       else showFailure(error, choiceOfFile(file));
     }
-  }
-
-  /** @param {ModelChoice} [choice] */
-  async function returnToStart(choice) {
-    await showStart(choice);
-    modelsView.focus();
   }
 
   /**
@@ -177,12 +223,23 @@ async function runPage() {
     hideAll();
     failureView.show(error, [
       { label: translate("failure.again"), run: () => load(choice) },
-      { label: translate("failure.otherModel"), run: () => returnToStart(choice) },
+      { label: translate("failure.otherModel"), run: () => chooseModel(choice) },
     ]);
   }
 
+  onLaunch(({ newChat, autoload }) => {
+    if (newChat) {
+      chatView.startOver();
+      if (engine) showChat();
+    } else if (!autoload) {
+      void chooseModel();
+    }
+  });
+  await chatView.useStore(await opening, { isNew: options.newChat });
+  await modelsView.look();
   // An address alone is no consent to a download: anyone may have made it.
-  await showStart();
   const autoloaded = options.autoload ? modelsView.storedChoice(options.model) : null;
+  if (!chatView.isEmpty) showChat();
+  else if (!autoloaded) await showStart();
   if (autoloaded) await load(autoloaded);
 }

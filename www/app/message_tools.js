@@ -62,9 +62,11 @@ export class MessageTools {
  * @param {import("./icons.js").IconName} name
  * @param {string} label
  * @param {() => void} run
+ * @param {{ needsModel?: boolean }} [options] `needsModel`: not there while a conversation can only be read
  */
-export function toolButton(name, label, run) {
-  const button = element("button", { type: "button", className: "tool", ariaLabel: label, title: label }, icon(name));
+export function toolButton(name, label, run, { needsModel = false } = {}) {
+  const className = needsModel ? "tool needs-model" : "tool";
+  const button = element("button", { type: "button", className, ariaLabel: label, title: label }, icon(name));
   button.addEventListener("click", run);
   return button;
 }

@@ -91,7 +91,7 @@ export class ModelsView {
   async show({ selected } = {}) {
     if (selected) this.#chosen = selected.model;
     this.#section.hidden = false;
-    await this.refresh();
+    await this.#refresh();
     this.#device.measureWhenIdle();
   }
 
@@ -105,12 +105,16 @@ export class ModelsView {
     else this.#button.focus();
   }
 
-  /** Looks again what is stored. */
-  async refresh() {
+  /** Looks what is stored on this device. */
+  async look() {
     const stored = await storedModels.list().catch(() => []); // storage may be forbidden
     this.#stored = new Map(stored.map((model) => [model.address, model]));
     this.#arrange();
-    await this.#storage.show(stored.length);
+  }
+
+  async #refresh() {
+    await this.look();
+    await this.#storage.show(this.#stored.size);
     for (const choice of this.#shown) void this.#completeSize(choice);
   }
 
@@ -243,7 +247,7 @@ export class ModelsView {
     byId("remove-text", HTMLElement).textContent = translate("stored.removeText", { size });
     if ((await askInDialog(this.#removeDialog)) !== "remove") return;
     await this.#tryStored(() => storedModels.remove(stored.address));
-    await this.refresh();
+    await this.#refresh();
     this.focus();
   }
 

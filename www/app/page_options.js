@@ -7,6 +7,7 @@
  * - `context`: tokens that prompt and answer share
  * - `kv-cache`: how keys and values are kept: `f16` (default) or `q8`
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
+ * - `new-chat=1`: begin a new conversation instead of opening the last one
  * - `system`: system prompt of every chat
  * - `lang`: language of the page, which `i18n.js` reads
  * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
@@ -19,6 +20,7 @@
  * @property {number | undefined} contextLength
  * @property {import("../qwisp.js").KvCache} kvCache
  * @property {boolean} autoload
+ * @property {boolean} newChat
  * @property {string | null} system
  * @property {import("../qwisp.js").ChatOptions} generation
  */
@@ -39,6 +41,15 @@ const GENERATION_OPTIONS = /** @type {const} */ ({
   seed: "seed",
   "thinking-budget": "thinkingBudget",
 });
+
+const NEW_CHAT = "new-chat";
+
+/** Takes the wish for a new conversation out of the page's address: it was for this visit alone. */
+export function forgetNewChat() {
+  const address = new URL(location.href);
+  address.searchParams.delete(NEW_CHAT);
+  history.replaceState(history.state, "", address);
+}
 
 /**
  * @param {string} query The part of the address from `?` on.
@@ -61,6 +72,7 @@ export function readPageOptions(query) {
     contextLength: readNumber(parameters, "context"),
     kvCache: readKvCache(parameters.get("kv-cache") ?? "f16"),
     autoload: parameters.get("autoload") === "1",
+    newChat: parameters.get(NEW_CHAT) === "1",
     system: parameters.get("system"),
     generation,
   };

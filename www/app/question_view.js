@@ -21,7 +21,7 @@ export class QuestionView {
   constructor(message, { onEdit, onSwitch }) {
     this.#message = message;
     this.#onEdit = onEdit;
-    this.#edit = toolButton("edit", translate("message.editLabel"), () => this.#startEdit());
+    this.#edit = toolButton("edit", translate("message.editLabel"), () => this.#startEdit(), { needsModel: true });
     this.tools = new MessageTools({ readText: () => message.text, onSwitch }, [this.#edit]);
     this.#text = element("p", { className: "message-text", dir: "auto" }, message.text);
     const heading = element("h2", { className: "visually-hidden" }, translate("message.you"));

@@ -52,7 +52,8 @@ async function runPage() {
    */
   async function load(choice) {
     hideAll();
-    loadingView.show(choice.name);
+    loadingView.begin(choice.name);
+    loadingView.show();
     let isDownload = false;
     const started = performance.now();
     const engine = await Engine.load({

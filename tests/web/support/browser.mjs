@@ -12,20 +12,34 @@ export { launchChromium };
 /** @typedef {"chromium" | "firefox"} BrowserName */
 
 /**
- * Elements on a page, looked for anew at each use. What does something waits until there is one that can be seen.
+ * Elements on a page, looked for anew at each use. What does or reads something waits until there is one that can be seen;
+ * what reads of all of them doesn't wait.
  * @typedef {object} TestLocator
  * @property {(role: Role, options?: { name?: string | RegExp, exact?: boolean }) => TestLocator} getByRole
- * @property {(text: string | RegExp) => TestLocator} getByText
+ * @property {(text: string | RegExp, options?: { exact?: boolean }) => TestLocator} getByText
+ * @property {(selector: string) => TestLocator} locator
+ * @property {() => TestLocator} first
+ * @property {() => TestLocator} last
  * @property {() => Promise<void>} waitFor
  * @property {() => Promise<void>} click
+ * @property {() => Promise<void>} hover
+ * @property {() => Promise<void>} focus
  * @property {(text: string) => Promise<void>} fill replaces what is in a field
  * @property {(key: string) => Promise<void>} press
+ * @property {(value: string) => Promise<unknown>} selectOption
  * @property {(path: string) => Promise<void>} setInputFiles
  * @property {() => Promise<string>} innerText
- * @property {() => Promise<number>} count does not wait
- * @property {<R>(read: (elements: Element[]) => R) => Promise<R>} evaluateAll does not wait
+ * @property {() => Promise<string | null>} textContent
+ * @property {() => Promise<string>} inputValue
+ * @property {(name: string) => Promise<string | null>} getAttribute
+ * @property {() => Promise<number>} count
+ * @property {() => Promise<boolean>} isVisible
+ * @property {() => Promise<string[]>} allInnerTexts
+ * @property {() => Promise<string[]>} allTextContents
+ * @property {<R>(read: (elements: Element[]) => R) => Promise<R>} evaluateAll
  *
- * @typedef {"alert" | "banner" | "button" | "heading" | "log" | "main" | "status" | "textbox"} Role
+ * @typedef {"alert" | "banner" | "button" | "combobox" | "dialog" | "heading" | "log" | "main" | "menuitem" | "searchbox"
+ *   | "spinbutton" | "status" | "textbox"} Role
  */
 
 /**
@@ -33,8 +47,14 @@ export { launchChromium };
  * @typedef {object} TestPage
  * @property {(url: string) => Promise<unknown>} goto
  * @property {() => Promise<unknown>} reload
+ * @property {() => string} url
+ * @property {() => Promise<string>} title
+ * @property {{ press(key: string): Promise<void>, type(text: string): Promise<void> }} keyboard
  * @property {<R, A = undefined>(run: (argument: A) => R | Promise<R>, argument?: A) => Promise<R>} evaluate runs in the
  *   page
+ * @property {<A = undefined>(test: (argument: A) => unknown, argument?: A) => Promise<unknown>} waitForFunction waits until
+ *   it is true in the page
+ * @property {(size: { width: number, height: number }) => Promise<void>} setViewportSize
  * @property {TestPageEvents} on
  * @property {(ms: number) => void} setDefaultTimeout
  * @property {TestLocator["getByRole"]} getByRole
@@ -46,6 +66,8 @@ export { launchChromium };
  * @typedef {{
  *   (event: "pageerror", listener: (error: Error) => void): unknown;
  *   (event: "console", listener: (message: { type(): string, text(): string }) => void): unknown;
+ *   (event: "request", listener: (request: { url(): string }) => void): unknown;
+ *   (event: "popup", listener: (page: { url(): string }) => void): unknown;
  * }} TestPageEvents
  */
 
@@ -58,7 +80,13 @@ export { launchChromium };
  * @property {() => Promise<void>} close
  */
 
-/** @type {Record<BrowserName, { title: string, launch: (options?: { webgpu?: boolean }) => Promise<TestBrowser> }>} */
+/**
+ * @typedef {object} LaunchOptions
+ * @property {boolean} [webgpu] false is a browser without an adapter
+ * @property {boolean} [serviceWorkers] true lets pages have them; else whatever the server gives is what a page gets
+ */
+
+/** @type {Record<BrowserName, { title: string, launch: (options?: LaunchOptions) => Promise<TestBrowser> }>} */
 const BROWSERS = {
   chromium: { title: "Chromium", launch: launchChromium },
   firefox: { title: "Firefox", launch: launchFirefox },
@@ -67,7 +95,7 @@ const BROWSERS = {
 /**
  * Starts a browser with an empty profile, in which pages may use the clipboard.
  * @param {BrowserName} name
- * @param {{ webgpu?: boolean }} [options] `webgpu: false` is a browser without an adapter
+ * @param {LaunchOptions} [options]
  * @returns {Promise<TestBrowser>}
  */
 export function openBrowser(name, options) {

@@ -1,10 +1,13 @@
 /** The chat page with a model loaded, whose answers a test may dictate: a tiny model of random weights has little to say. */
 
 import { randomUUID } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /**
  * @typedef {{ text?: string, thinking?: string, waitMs?: number, fail?: import("../../../www/engine/qwisp.js").ErrorKind }} DictatedPiece
- * @typedef {import("playwright-core").Page} Page
+ * @typedef {import("./browser.mjs").TestPage} TestPage
  */
 
 /** Runs in the page, before its chat: an engine says what the test has put into `dictated`, one list for each answer. */
@@ -39,29 +42,43 @@ DictatedEngine.prototype.chat = function (messages, options) {
 `;
 
 /**
- * Opens the page and loads the tiny model on the processor.
- * @param {import("playwright-core").BrowserContext} context
+ * Opens the page, with the tiny model of the server to be loaded on the processor.
+ * @template {TestPage} P
+ * @param {{ newPage(): Promise<P> }} context
  * @param {import("./test_server.mjs").TestServer} server
- * @param {{ parameters?: Record<string, string>, complaints?: string[], beforeLoad?: (page: Page) => Promise<unknown> }} [options]
+ * @param {{ parameters?: Record<string, string>, complaints?: string[], beforeLoad?: (page: P) => Promise<unknown> }} [options]
  *   `complaints` collects what went wrong in the page without the page saying so
- * @returns {Promise<Page>}
+ * @returns {Promise<P>}
  */
-export async function openChat(context, server, { parameters = {}, complaints = [], beforeLoad } = {}) {
+export async function openPage(context, server, { parameters = {}, complaints = [], beforeLoad } = {}) {
   server.prepend("/app/chat_view.js", DICTATION);
   const page = await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
     if (message.type() === "error") complaints.push(message.text());
   });
+  await page.setViewportSize({ width: 1280, height: 800 }); // wide enough for the list beside the chat
   await beforeLoad?.(page);
   const options = { model: server.modelUrl, backend: "cpu", temperature: "0", "max-tokens": "12", lang: "en" };
   await page.goto(`${server.url}?${new URLSearchParams({ ...options, ...parameters })}`);
+  return page;
+}
+
+/**
+ * The same, and loads the model.
+ * @template {TestPage} P
+ * @param {{ newPage(): Promise<P> }} context
+ * @param {import("./test_server.mjs").TestServer} server
+ * @param {Parameters<typeof openPage<P>>[2]} [options]
+ */
+export async function openChat(context, server, options) {
+  const page = await openPage(context, server, options);
   await startModel(page);
   return page;
 }
 
-/** @param {Page} page */
+/** @param {TestPage} page */
 export async function startModel(page) {
   await page.getByRole("button", { name: /^(Download|Start)/ }).click();
   await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
@@ -69,7 +86,7 @@ export async function startModel(page) {
 
 /**
  * What the next answers are, instead of the model's.
- * @param {Page} page
+ * @param {TestPage} page
  * @param {...(string | DictatedPiece[])} answers
  */
 export async function dictate(page, ...answers) {
@@ -79,17 +96,27 @@ export async function dictate(page, ...answers) {
 
 /**
  * Asks, and waits until the answer is whole.
- * @param {Page} page
+ * @param {TestPage} page
  * @param {string} question
  */
 export async function ask(page, question) {
-  await page.getByRole("textbox", { name: "Message", exact: true }).fill(question);
-  await page.keyboard.press("Enter");
+  await send(page, question);
   await page.locator(".question").getByText(question, { exact: true }).last().waitFor();
   await waitForAnswer(page);
 }
 
-/** @param {Page} page */
+/**
+ * Asks, and waits for nothing.
+ * @param {TestPage} page
+ * @param {string} question
+ */
+export async function send(page, question) {
+  const message = page.getByRole("textbox", { name: "Message", exact: true });
+  await message.fill(question);
+  await message.press("Enter");
+}
+
+/** @param {TestPage} page */
 export async function waitForAnswer(page) {
   await page.locator("#status").getByText("Done").waitFor();
 }
@@ -115,13 +142,23 @@ export function exportedFile(conversations) {
 }
 
 /**
- * @param {Page} page
- * @param {{ name: string, mimeType: string, buffer: Buffer }} file
+ * @param {TestPage} page
+ * @param {{ name: string, buffer: Buffer }} file
  */
-export async function importFile(page, file) {
-  await page.locator("#conversation-files").setInputFiles(file);
-  await page
-    .locator("#conversations-message")
-    .getByText(/imported/)
-    .waitFor();
+export async function importFile(page, { name, buffer }) {
+  const folder = await mkdtemp(join(tmpdir(), "qwisp-import-"));
+  try {
+    const path = join(folder, name);
+    await writeFile(path, buffer);
+    // What an earlier import said is not this one's answer.
+    await page.evaluate(() => document.getElementById("conversations-message")?.replaceChildren());
+    await page.locator("#conversation-files").setInputFiles(path);
+    await page
+      .locator("#conversations-message")
+      .getByText(/imported|could not be read/)
+      .first()
+      .waitFor();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }

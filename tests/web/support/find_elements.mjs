@@ -5,7 +5,8 @@
  *
  * @typedef {{ by: "role", value: string, text?: WantedText }
  *   | { by: "text" | "label", text: WantedText }
- *   | { by: "selector", value: string }} Step
+ *   | { by: "selector", value: string }
+ *   | { by: "place", value: number }} Step the last one picks one of what was found; -1 is the last
  */
 
 /**
@@ -18,12 +19,17 @@ export function findElements(steps, visible) {
   const selectorsOfRoles = {
     alert: "[role=alert]",
     banner: "body > header, [role=banner]",
-    button: "button, [role=button]",
+    button: "button:not([role]), [role=button]",
+    combobox: "select, input[list]",
+    dialog: "dialog, [role=dialog]",
     heading: "h1, h2, h3, h4, h5, h6",
     log: "[role=log]",
     main: "main",
+    menuitem: "[role=menuitem]",
+    searchbox: "input[type=search]",
+    spinbutton: "input[type=number]",
     status: "output, [role=status]",
-    textbox: "textarea, input:not([type]), input[type=text]",
+    textbox: "textarea, input:not([type], [list]), input[type=text]:not([list])",
   };
   const textOf = (/** @type {Element} */ element) => (element.textContent ?? "").replace(/\s+/g, " ").trim();
   const matches = (/** @type {string} */ text, /** @type {WantedText} */ { pattern, flags }) =>
@@ -41,6 +47,8 @@ export function findElements(steps, visible) {
     switch (step.by) {
       case "selector":
         return all(step.value);
+      case "place":
+        throw new Error("a place is picked of what was found");
       case "label":
         return all("input, textarea, select, button").filter((element) => matches(labelOf(element), step.text));
       case "role": {
@@ -58,18 +66,17 @@ export function findElements(steps, visible) {
     }
   };
 
-  /** @type {Set<Element>} */
-  const found = new Set();
-  /**
-   * @param {ParentNode} root
-   * @param {Step[]} path
-   */
-  const follow = (root, [step, ...rest]) => {
-    for (const element of findWithin(root, step)) {
-      if (rest.length > 0) follow(element, rest);
-      else if (!visible || element.checkVisibility({ visibilityProperty: true })) found.add(element);
+  const isWanted = (/** @type {Element} */ element) =>
+    !visible || element.checkVisibility({ visibilityProperty: true });
+  /** @type {ParentNode[]} */
+  let found = [document];
+  for (const step of steps) {
+    if (step.by === "place") {
+      const picked = found.filter((element) => isWanted(/** @type {Element} */ (element))).at(step.value);
+      found = picked ? [picked] : [];
+    } else {
+      found = [...new Set(found.flatMap((root) => findWithin(root, step)))];
     }
-  };
-  follow(document, steps);
-  return /** @type {HTMLElement[]} */ ([...found]);
+  }
+  return /** @type {HTMLElement[]} */ (found.filter((element) => isWanted(/** @type {Element} */ (element))));
 }

@@ -40,10 +40,10 @@ function lavapipeEnvironment() {
 
 /**
  * Starts a browser with an empty profile on disk: unlike a private window it stores files as for any visitor.
- * @param {{ webgpu?: boolean }} [options] `webgpu: false` is a browser without WebGPU
+ * @param {import("./browser.mjs").LaunchOptions} [options]
  * @returns {Promise<import("./browser.mjs").TestBrowser>}
  */
-export async function launchFirefox({ webgpu = true } = {}) {
+export async function launchFirefox({ webgpu = true, serviceWorkers = false } = {}) {
   const browser = await launch({
     browser: "firefox",
     executablePath: findBrowser("firefox"),
@@ -53,7 +53,7 @@ export async function launchFirefox({ webgpu = true } = {}) {
     env: { ...process.env, ...lavapipeEnvironment() },
     extraPrefsFirefox: {
       ...CLIPBOARD_PREFERENCES,
-      ...NO_SERVICE_WORKERS,
+      ...(serviceWorkers ? {} : NO_SERVICE_WORKERS),
       ...(webgpu ? WEBGPU_PREFERENCES : NO_WEBGPU_PREFERENCES),
     },
   });

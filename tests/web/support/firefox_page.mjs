@@ -41,9 +41,25 @@ class FirefoxLocator {
     return this.within({ by: "role", value: role, ...(name === undefined ? {} : { text: wanted(name, exact) }) });
   }
 
-  /** @param {string | RegExp} text */
-  getByText(text) {
-    return this.within({ by: "text", text: wanted(text) });
+  /**
+   * @param {string | RegExp} text
+   * @param {{ exact?: boolean }} [options]
+   */
+  getByText(text, { exact } = {}) {
+    return this.within({ by: "text", text: wanted(text, exact) });
+  }
+
+  /** @param {string} selector */
+  locator(selector) {
+    return this.within({ by: "selector", value: selector });
+  }
+
+  first() {
+    return this.within({ by: "place", value: 0 });
+  }
+
+  last() {
+    return this.within({ by: "place", value: -1 });
   }
 
   /** @param {Step} step */
@@ -59,13 +75,29 @@ class FirefoxLocator {
     await this.#act((element) => element.click());
   }
 
+  async hover() {
+    await this.#act((element) => element.hover());
+  }
+
+  async focus() {
+    await this.#act((element) => element.focus());
+  }
+
   /** @param {string} text */
   async fill(text) {
     await this.#act(async (element) => {
       await element.evaluate((field) => /** @type {HTMLTextAreaElement} */ (field).select());
       await element.press("Backspace");
-      await element.type(text);
+      // Typed, the end of a line would be the Enter that sends.
+      if (text.includes("\n"))
+        await element.evaluate((_, pasted) => document.execCommand("insertText", false, pasted), text);
+      else await element.type(text);
     });
+  }
+
+  /** @param {string} value */
+  async selectOption(value) {
+    await this.#act((element) => element.select(value));
   }
 
   /** @param {string} key */
@@ -80,6 +112,31 @@ class FirefoxLocator {
 
   innerText() {
     return this.#act((element) => element.evaluate(({ innerText }) => innerText));
+  }
+
+  inputValue() {
+    return this.#act((element) => element.evaluate((field) => /** @type {HTMLInputElement} */ (field).value));
+  }
+
+  /** @param {string} name */
+  getAttribute(name) {
+    return this.#act((element) => element.evaluate((found, name) => found.getAttribute(name), name));
+  }
+
+  textContent() {
+    return this.#act((element) => element.evaluate(({ textContent }) => textContent));
+  }
+
+  allTextContents() {
+    return this.evaluateAll((elements) => elements.map(({ textContent }) => textContent ?? ""));
+  }
+
+  async isVisible() {
+    return (await this.count()) > 0;
+  }
+
+  allInnerTexts() {
+    return this.evaluateAll((elements) => elements.map((element) => /** @type {HTMLElement} */ (element).innerText));
   }
 
   async count() {
@@ -158,6 +215,32 @@ export class FirefoxPage {
   }
 
   /**
+   * @template [A=undefined]
+   * @param {(argument: A) => unknown} test
+   * @param {A} [argument]
+   */
+  waitForFunction(test, argument) {
+    return this.#page.waitForFunction(/** @type {any} */ (test), { polling: POLL_MS }, argument);
+  }
+
+  /** @param {{ width: number, height: number }} size */
+  setViewportSize(size) {
+    return this.#page.setViewport(size);
+  }
+
+  url() {
+    return this.#page.url();
+  }
+
+  title() {
+    return this.#page.title();
+  }
+
+  get keyboard() {
+    return /** @type {TestPage["keyboard"]} */ (this.#page.keyboard);
+  }
+
+  /**
    * @param {Role} role
    * @param {{ name?: string | RegExp, exact?: boolean }} [options]
    */
@@ -165,9 +248,12 @@ export class FirefoxPage {
     return this.#document().getByRole(role, options);
   }
 
-  /** @param {string | RegExp} text */
-  getByText(text) {
-    return this.#document().getByText(text);
+  /**
+   * @param {string | RegExp} text
+   * @param {{ exact?: boolean }} [options]
+   */
+  getByText(text, options) {
+    return this.#document().getByText(text, options);
   }
 
   /** @param {string} text */
@@ -177,7 +263,7 @@ export class FirefoxPage {
 
   /** @param {string} selector */
   locator(selector) {
-    return this.#document().within({ by: "selector", value: selector });
+    return this.#document().locator(selector);
   }
 
   async close() {

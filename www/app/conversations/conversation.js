@@ -8,7 +8,7 @@ import { titleOf } from "./title.js";
  * @typedef {import("../../engine/qwisp.js").Message} Message
  */
 
-/** One conversation and its place in the store. It is stored from its first answer on. */
+/** One conversation and its place in the store. It is stored from its first question on. */
 export class Conversation {
   #store;
   #summary;

@@ -145,6 +145,7 @@ function readMessage(message, conversationId, where) {
   if (typeof message.thinking === "string") read.thinking = message.thinking;
   if (Number.isFinite(message.thinkingMs)) read.thinkingMs = message.thinkingMs;
   if (typeof message.model === "string") read.model = message.model;
+  if (message.isInterrupted === true) read.isInterrupted = true;
   const facts = readFacts(message.facts);
   if (facts) read.facts = facts;
   return read;

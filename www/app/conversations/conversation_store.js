@@ -50,10 +50,14 @@ async function openIndexedDb() {
         created.createObjectStore("conversations", { keyPath: "id" }).createIndex("updatedAt", "updatedAt");
         created.createObjectStore("messages", { keyPath: "id" }).createIndex("conversationId", "conversationId");
       },
-      blocking: (_current, _blocked, event) => /** @type {IDBDatabase} */ (event.target).close(),
+      // Another version of the page wants to change it, or somebody to delete it.
+      blocking: (_current, _blocked, event) => {
+        /** @type {IDBDatabase} */ (event.target).close();
+        opened = null;
+      },
       terminated: () => (opened = null),
     });
-  /** Null after the browser has closed it. @type {import("../vendor/idb.js").IDBPDatabase | null} */
+  /** Null after it was closed. @type {import("../vendor/idb.js").IDBPDatabase | null} */
   let opened = await open();
   const reopen = async () => (opened ??= await open());
   /** @param {string} id @returns {Promise<StoredMessage[]>} */

@@ -13,6 +13,7 @@
  * @property {number} [thinkingMs]
  * @property {string} [model] name of the model that answered
  * @property {AnswerFacts} [facts] of an answer that came to its end
+ * @property {boolean} [isInterrupted] of an answer that has not come to its end: it is being written, or something went wrong
  *
  * @typedef {object} AnswerFacts
  * @property {"stop" | "length" | "abort"} finishReason
@@ -41,6 +42,11 @@ export class ConversationTree {
   /** The last message that is shown. */
   get leafId() {
     return this.#leafId;
+  }
+
+  /** The last answer that is shown and says something: what the next question follows. @returns {string | null} */
+  get answeredId() {
+    return this.path().findLast(({ role, text }) => role === "assistant" && text !== "")?.id ?? null;
   }
 
   get messages() {
