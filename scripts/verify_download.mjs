@@ -21,10 +21,12 @@ import { startTestServer } from "../tests/web/support/test_server.mjs";
 
 const TIMEOUT_MS = 30 * 60_000;
 const RECORD_BYTES = 4 << 20;
+/** As the engine reads. */
+const RECORDS_AHEAD = 6;
 /** What the module may take besides weights and cache, which are in its memory on the backend `cpu`. */
 const WASM_LIMIT_BYTES = 96 << 20;
 const HEAP_LIMIT_BYTES = 150e6;
-/** How much longer than plainly reading the records it may take to read them as the engine does. */
+/** How much longer than plainly reading the records it may take to read them into the engine. */
 const LOAD_RATIO_LIMIT = 1.5;
 const HEAP_INTERVAL_MS = 100;
 
@@ -136,7 +138,7 @@ const READERS = {
  * @returns {Promise<number>} milliseconds
  */
 async function readRecords(page, url, count, reader) {
-  const constants = `const address = ${JSON.stringify(url)}, count = ${count}, AHEAD = 3;`;
+  const constants = `const address = ${JSON.stringify(url)}, count = ${count}, AHEAD = ${RECORDS_AHEAD};`;
   return await page.page.evaluate(
     async ({ constants, source }) => {
       const base = `const base = ${JSON.stringify(new URL("./", location.href).href)};`;
@@ -220,10 +222,11 @@ async function main() {
     report("reading and hashing them, as the engine does", hashed.map(seconds).join(", "));
     report("reading them into the engine", reading.map(seconds).join(", "));
     report("the whole load", whole.map(seconds).join(", "));
-    const ratio = median(hashed) / median(plain);
-    report("reading and hashing, in plain readings", ratio.toFixed(2), ratio <= LOAD_RATIO_LIMIT);
-    // Where no GPU is, most of this is repacking the weights, which no storage has a part in.
-    report("reading into the engine, in plain readings", (median(reading) / median(plain)).toFixed(2));
+    const ratio = median(reading) / median(plain);
+    report("reading and hashing, in plain readings", (median(hashed) / median(plain)).toFixed(2));
+    // A GPU that is software compiles its kernels on the same cores meanwhile.
+    const isGood = backend !== "cpu" || ratio <= LOAD_RATIO_LIMIT;
+    report("reading into the engine, in plain readings", ratio.toFixed(2), isGood);
     report("the whole load, in plain readings", (median(whole) / median(plain)).toFixed(2));
     report("heap of the page afterwards", mebibytes(await heapBytes(page.page)));
     if (page.uncaught.length > 0) failures.push(`uncaught in the page: ${page.uncaught.join("; ")}`);

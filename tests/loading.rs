@@ -521,6 +521,124 @@ fn a_mirror_goes_on_where_another_one_stopped() {
     assert!(error.to_string().contains(urls[1]), "{error}");
 }
 
+/// The file with one bit of a record changed.
+fn changed_in(record: usize) -> Vec<u8> {
+    let mut bytes = file();
+    bytes[(record + 1) * RECORD_BYTES - 1] ^= 1;
+    bytes
+}
+
+#[test]
+fn a_mirror_that_nothing_vouches_for_proves_all_that_is_there() {
+    let (same, other) = (file(), changed_in(0));
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let cut = 2 * RECORD_BYTES as u64 + 1000;
+    for validator in [Some("\"1\""), None] {
+        for (name, of_mirror) in [("the same file", &same), ("another file of that length", &other)] {
+            let start = || {
+                let server = Server::with_addresses(&same, &urls);
+                server.change(&same, validator);
+                server.cuts.borrow_mut().push_back(cut);
+                server
+            };
+            // A validator is only of the server that sends it: that both have the same one means nothing.
+            let fail_over = {
+                let file = of_mirror.clone();
+                move |server: &Server| {
+                    server.gone.replace(vec![urls[0].to_string()]);
+                    server.change(&file, validator);
+                }
+            };
+            let assert_whole =
+                |(loaded, reports): (Loaded<CpuBackend>, Vec<Progress>), store: &MemoryStore, server: &Server| {
+                    assert!(loaded.stored, "{name}");
+                    let stored = manifest(store).expect("the file is stored");
+                    assert_eq!(stored.sha256, Some(sha256(of_mirror)), "{name}");
+                    assert_eq!((stored.url.as_str(), stored.validator.as_deref()), (urls[1], validator), "{name}");
+                    if name == "the same file" {
+                        assert_eq!(notices(&reports), [], "{name}");
+                        // Without a name the first server had to prove itself, too, after the request for the head.
+                        let proof = if validator.is_some() { 0 } else { RECORD_BYTES };
+                        assert_eq!(server.sent_bytes.get(), cut + (proof + same.len()) as u64, "{name}");
+                    } else {
+                        assert_eq!(notices(&reports), [Notice::Changed], "{name}");
+                    }
+                };
+
+            // Within one load.
+            let (store, server) = (MemoryStore::default(), start());
+            *server.after.borrow_mut() = Some((cut, Box::new(fail_over.clone())));
+            assert_whole(load_well(&Client(server.clone()), &LoadOptions::default(), &store), &store, &server);
+
+            // Between two.
+            let (store, server) = (MemoryStore::default(), start());
+            server.gone.replace(vec![urls[1].to_string()]);
+            error_of(load_with(&Client(server.clone()), &impatient(), &store));
+            assert_eq!(stored_records(&store), [0, 1]);
+            fail_over(&server);
+            assert_whole(load_well(&Client(server.clone()), &LoadOptions::default(), &store), &store, &server);
+        }
+    }
+}
+
+#[test]
+fn a_mirror_is_held_to_what_came_before_where_nothing_is_kept() {
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let (cut, other) = (2 * RECORD_BYTES as u64 + 1000, changed_in(0));
+    let server = Server::with_addresses(&file(), &urls);
+    server.cuts.borrow_mut().push_back(cut);
+    *server.after.borrow_mut() = Some((
+        cut,
+        Box::new(move |server| {
+            server.gone.borrow_mut().push(urls[0].to_string());
+            server.change(&other, Some("\"of b\""));
+        }),
+    ));
+    let mut reports = Vec::new();
+    let on_progress = |progress| {
+        reports.push(progress);
+        ControlFlow::Continue(())
+    };
+    let store = None::<&MemoryStore>;
+    block_on(load(&Processor, URL, &LoadOptions::default(), store, &Client(server), on_progress))
+        .expect("loading succeeds");
+    assert_eq!(notices(&reports), [Notice::Changed]);
+}
+
+#[test]
+fn a_version_that_loses_its_name_is_proved() {
+    let (same, other) = (file(), changed_in(1));
+    let cut = 2 * RECORD_BYTES as u64 + 1000;
+    for hears_validators in [true, false] {
+        for (name, after, expected) in [("the same file", &same, &[][..]), ("another file", &other, &[Notice::Changed])]
+        {
+            let start = || {
+                let server = Server::new(&same);
+                server.hears_validators.set(hears_validators);
+                server.cuts.borrow_mut().push_back(cut);
+                server
+            };
+            // Within one load.
+            let (store, server, file) = (MemoryStore::default(), start(), after.clone());
+            *server.after.borrow_mut() = Some((cut, Box::new(move |server| server.change(&file, None))));
+            let (loaded, reports) = load_well(&Client(server), &LoadOptions::default(), &store);
+            assert!(loaded.stored, "{name}");
+            assert_eq!(notices(&reports), expected, "{name}");
+            assert_eq!(manifest(&store).and_then(|manifest| manifest.sha256), Some(sha256(after)), "{name}");
+
+            // Between two.
+            let (store, server) = (MemoryStore::default(), start());
+            error_of(load_with(&Client(server.clone()), &impatient(), &store));
+            server.change(after, None);
+            let (loaded, reports) = load_well(&Client(server), &impatient(), &store);
+            assert!(loaded.stored, "{name}");
+            assert_eq!(notices(&reports), expected, "{name}");
+            let manifest = manifest(&store).expect("the file is stored");
+            assert_eq!((manifest.sha256, manifest.validator), (Some(sha256(after)), None), "{name}");
+        }
+    }
+}
+
 /// A [`MemoryStore`] with a fault.
 #[derive(Default)]
 struct FaultyStore {

@@ -150,7 +150,7 @@ pub trait Backend {
     fn free_cache(&mut self, cache: Self::LayerCache);
 
     /// Writes part of a tensor's bytes, as they are in the file. `offset_bytes` is that of an even block, and the length
-    /// one of whole blocks, an even number but for the tensor's last part.
+    /// one of whole blocks, an even number but for the tensor's last part. The parts of a tensor come in order.
     fn upload(&mut self, tensor: &Self::Tensor, offset_bytes: u64, bytes: &[u8]);
 
     /// Frees what only uploading needed. To be called when every tensor is complete.

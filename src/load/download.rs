@@ -35,7 +35,7 @@ impl From<Error> for Problem {
 pub(super) struct Version {
     /// How long the file is, once that is known.
     pub(super) total_bytes: Option<u64>,
-    /// The address that the validator is of.
+    /// The address that is known to have this version.
     pub(super) url: String,
     /// What names this version there.
     pub(super) validator: Option<String>,
@@ -122,12 +122,8 @@ impl<'a, S: Source> Download<'a, S> {
         let wanted = record.start + buffer.len() as u64;
         let leads_there = |position: u64| position == wanted || (buffer.is_empty() && position < wanted);
         if !self.body.as_ref().is_some_and(|body| leads_there(body.position)) {
-            let from = match self.would_notice_change() || known.is_checked_alone {
-                true => wanted,
-                // The record before will tell: it is there already.
-                false => record.start.saturating_sub(RECORD_BYTES as u64),
-            };
-            let end = if from == 0 { end.min(HEAD_BYTES) } else { end };
+            let from = self.start_of_proof(record, known).unwrap_or(wanted);
+            let end = if wanted == 0 { end.min(HEAD_BYTES) } else { end };
             if let Err(failure) = self.open(from..end).await? {
                 return Ok(Err(failure));
             }
@@ -138,13 +134,18 @@ impl<'a, S: Source> Download<'a, S> {
             buffer.clear();
         }
         while open.position < record.start {
-            let skipped = skip_record(self.source, open, known, &self.version, buffer, || {
+            let skipped = skip_record(self.source, open, known, buffer, || {
                 self.patience.mark_answered();
                 reporter.report_part(wanted)
             });
             if let Err(failure) = skipped.await? {
                 return Ok(Err(failure));
             }
+        }
+        if self.version.url != open.url || self.version.validator.is_none() {
+            // All that had to be proved has been.
+            self.version.url.clone_from(&open.url);
+            self.version.validator.clone_from(&open.validator);
         }
         let limit = (record.end - open.position) as usize;
         if let Err(failure) = open.read(buffer, limit).await {
@@ -200,29 +201,48 @@ impl<'a, S: Source> Download<'a, S> {
             }
             return Err(changed(url, format!("{now} bytes"), format!("{before} bytes, as before")));
         }
-        if let (Some(before), Some(now)) = (validator, &answer.validator)
-            && before != now
-        {
-            return Err(changed(url, format!("version {now}"), format!("version {before}, as before")));
+        match (validator, &answer.validator) {
+            (Some(before), Some(now)) if before != now => {
+                return Err(changed(url, format!("version {now}"), format!("version {before}, as before")));
+            }
+            (Some(_), None) if self.version.sha256.is_none() => {
+                // What had a name has none any more, and may be something else: the next request asks for a proof.
+                self.version.validator = None;
+                if answer.first > 0 {
+                    return Ok(Ok(()));
+                }
+            }
+            _ => {}
         }
         let version = &mut self.version;
         version.total_bytes = version.total_bytes.or(answer.total_bytes);
-        if version.url != *url || version.validator.is_none() {
-            version.url.clone_from(url);
-            version.validator = answer.validator;
-        }
         version.sha256 = version.sha256.take().or(answer.sha256);
         if !is_known && version.sha256.is_none() {
             version.sha256 = self.source.published_sha256(url).await;
         }
-        self.body = Some(OpenBody { body: answer.body, position: answer.first, brought_bytes: false, is_over: false });
+        self.body = Some(OpenBody {
+            body: answer.body,
+            url: url.clone(),
+            validator: answer.validator,
+            position: answer.first,
+            brought_bytes: false,
+            is_over: false,
+        });
         Ok(Ok(()))
     }
 
-    /// Whether it would be noticed that the file has changed: at once, by the name of its version, or in the end.
-    pub(super) fn would_notice_change(&self) -> bool {
-        let url = self.source.addresses().get(self.address);
-        self.version.sha256.is_some() || (self.version.validator.is_some() && url == Some(&self.version.url))
+    /// From where on records have to come once more before this one, because nothing but them says that it is of the same
+    /// file; none if something does.
+    fn start_of_proof(&self, record: &Range<u64>, known: &Known<'_>) -> Option<u64> {
+        let is_same_address = self.source.addresses().get(self.address) == Some(&self.version.url);
+        match &self.version {
+            Version { sha256: Some(_), .. } => None,
+            // Another address may have had another file all along. What names a version there says nothing of this one.
+            _ if !is_same_address => Some(0),
+            Version { validator: Some(_), .. } => None,
+            _ if known.is_checked_alone => None,
+            _ => Some(record.start.saturating_sub(RECORD_BYTES as u64)),
+        }
     }
 
     /// After a failure: waits until it is time to ask again, or turns to the next address, after the last to the first.
@@ -264,6 +284,10 @@ impl<'a, S: Source> Download<'a, S> {
 /// Bytes on their way, and where they are in the file.
 struct OpenBody<B> {
     body: B,
+    /// Where they come from.
+    url: String,
+    /// What names the version of the file there.
+    validator: Option<String>,
     /// The place in the file of its next byte.
     position: u64,
     /// Whether it has brought anything: one that doesn't would be asked for for ever.
@@ -303,7 +327,6 @@ async fn skip_record<S: Source>(
     source: &S,
     open: &mut OpenBody<S::Body>,
     known: &Known<'_>,
-    version: &Version,
     buffer: &mut Vec<u8>,
     mut on_bytes: impl FnMut() -> Result<(), Error>,
 ) -> Result<Result<(), Failure>, Problem> {
@@ -318,7 +341,7 @@ async fn skip_record<S: Source>(
         if open.is_over {
             buffer.clear();
             let error = Error::new(ErrorKind::Network, "the download broke off")
-                .at(&version.url)
+                .at(&open.url)
                 .got(format!("{} bytes", open.position))
                 .expected("more");
             return Ok(Err(Failure { error, retry: Retry::Later }));
@@ -328,7 +351,7 @@ async fn skip_record<S: Source>(
     if let Some(Some(expected)) = known.hashes.get(index) {
         let found = source.sha256(buffer).await;
         if found != *expected {
-            return Err(changed_record(index, version, &found, expected));
+            return Err(changed_record(index, &open.url, &found, expected));
         }
     }
     buffer.clear();
@@ -342,8 +365,8 @@ pub(super) fn record_range(index: usize, total_bytes: u64) -> Range<u64> {
 }
 
 /// A record isn't what it was before.
-pub(super) fn changed_record(index: usize, version: &Version, found: &str, before: &str) -> Problem {
-    let place = format!("record {index} of {}", version.url);
+pub(super) fn changed_record(index: usize, url: &str, found: &str, before: &str) -> Problem {
+    let place = format!("record {index} of {url}");
     changed(&place, format!("SHA-256 {found}"), format!("{before}, as before"))
 }
 

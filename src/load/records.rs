@@ -167,13 +167,13 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
         self.download.read_record(index, end, &known, buffer, reporter).await?;
         self.has_fetched = true;
         self.is_fetched[index] = true;
-        // Of a file that nobody keeps, and that can't change unnoticed, the records' hashes are of no use.
-        if self.store.is_some() || !self.download.would_notice_change() {
+        // Of a file that nobody keeps, and whose whole is compared in the end, the records' hashes are of no use.
+        if self.store.is_some() || self.download.version.sha256.is_none() {
             let hash = self.source.sha256(buffer).await;
             if let Some(before) = &self.hashes[index]
                 && *before != hash
             {
-                return Err(changed_record(index, &self.download.version, &hash, before));
+                return Err(changed_record(index, &self.download.version.url, &hash, before));
             }
             self.hashes[index] = Some(hash);
         }

@@ -12,7 +12,7 @@ use super::{Manifest, Store, StoreFailure, Write, sha256_of};
 
 /// How many records are read ahead of the one that is asked for: while one is handed to the device, the browser fetches and
 /// hashes those after it.
-const READ_AHEAD: u32 = 3;
+const READ_AHEAD: u32 = 6;
 
 #[wasm_bindgen]
 extern "C" {
@@ -98,13 +98,14 @@ impl Store for IndexedDb {
     }
 
     async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure> {
-        buffer.clear();
         let value = settled(self.start_reading(key, index)).await?;
         if value.is_null() {
+            buffer.clear();
             return Ok(None);
         }
         let record: HashedRecord = value.unchecked_into();
         let bytes = record.bytes();
+        // What is in it is written over: only a buffer that has to grow needs zeros.
         buffer.resize(bytes.length() as usize, 0);
         bytes.copy_to(buffer);
         self.store.release(&bytes);

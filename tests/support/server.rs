@@ -34,6 +34,8 @@ pub(crate) struct Server {
     pub(crate) sha256: RefCell<Option<String>>,
     /// Whether it sends parts.
     pub(crate) does_ranges: Cell<bool>,
+    /// Whether it hears what version is wanted: a browser doesn't say that to another origin.
+    pub(crate) hears_validators: Cell<bool>,
     /// How much longer the file is in its words than it is.
     pub(crate) exaggerates_by: Cell<u64>,
     /// Where connections break, each once: the first that is in the bytes on their way.
@@ -68,6 +70,7 @@ impl Server {
             validator: RefCell::new(Some("\"1\"".to_string())),
             sha256: RefCell::default(),
             does_ranges: Cell::new(true),
+            hears_validators: Cell::new(true),
             exaggerates_by: Cell::default(),
             cuts: RefCell::default(),
             refusals: RefCell::default(),
@@ -134,6 +137,7 @@ impl Source for Client {
             None => {}
         }
         let current = server.validator.borrow().clone();
+        let validator = validator.filter(|_| server.hears_validators.get());
         let is_other_version = validator.is_some() && validator != current.as_deref();
         let file = server.file.borrow().clone();
         let whole = 0..file.len() as u64;

@@ -14,7 +14,7 @@ async function loadWith(locks, channel) {
   Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true });
   Object.defineProperty(globalThis, "BroadcastChannel", { value: channel, configurable: true });
   const options = { isComplete: async () => false, report() {}, signal: new AbortController().signal };
-  return await withDownloadTurn(ADDRESS, options, async (report) => {
+  return await withDownloadTurn(ADDRESS, options, async ({ report }) => {
     report(/** @type {any} */ ({ phase: "compile" }));
     return "loaded";
   });
@@ -32,7 +32,10 @@ class RefusedChannel {
   }
 }
 
-const granting = { request: async (/** @type {any[]} */ ...args) => await args.at(-1)({}) };
+const granting = {
+  query: async () => ({ held: [{ name: `qwisp:download:${ADDRESS}`, clientId: "this one" }] }),
+  request: async (/** @type {any[]} */ ...args) => await args.at(-1)({}),
+};
 const refusing = { request: async () => Promise.reject(new DOMException("not here", "SecurityError")) };
 const throwing = {
   request() {

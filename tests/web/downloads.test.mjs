@@ -1,6 +1,8 @@
 /** Downloads through a network and from servers that fail: what comes out is the right model, or the right error. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { after, before, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describeInEachBrowser } from "./support/browser.mjs";
@@ -122,6 +124,62 @@ describeInEachBrowser("a download", { timeout: 10 * TIMEOUT_MS }, (browserName) 
       const { progress } = await bench.loadWhole(url, {}, bench.otherSha256);
       assert.equal(progress.at(-1)?.notice?.kind, "changed");
     });
+  }
+
+  it("of a version that has lost its name is proved by what is there", { timeout: TIMEOUT_MS }, async () => {
+    // To another origin a browser doesn't say which version it wants.
+    const other = await startTestServer({ modelPath: bench.modelPath });
+    try {
+      for (const wrongOffset of [undefined, 2 * RECORD_BYTES - 1]) {
+        /** @type {Flaws} */
+        const flaws = { cuts: [2.5 * RECORD_BYTES] };
+        const url = other.imperfectUrl(flaws);
+        await assert.rejects(bench.load(url, { patienceMs: 0 }), { kind: "network" });
+        assert.deepEqual(await storedRecords(bench.page.page, url), [0, 1]);
+        Object.assign(flaws, { etag: null, wrongOffset });
+        const { progress } = await bench.loadWhole(url, {}, await sha256With(wrongOffset));
+        assert.equal(progress.at(-1)?.notice?.kind, wrongOffset && "changed");
+      }
+    } finally {
+      await other.close();
+    }
+  });
+
+  for (const [name, wrongOffset] of /** @type {const} */ ([
+    ["the same file, which is all compared", undefined],
+    ["another one of that length", RECORD_BYTES - 1],
+  ])) {
+    it(`goes on at a mirror that nothing vouches for with ${name}`, { timeout: TIMEOUT_MS }, async () => {
+      /** @type {Flaws} */
+      const first = { cuts: [2.5 * RECORD_BYTES] };
+      /** @type {Flaws} */
+      const mirror = { status: 503, wrongOffset };
+      const urls = [serve(first), serve(mirror)];
+      bench.server.offerModel({ id: "mirrored", urls });
+      await assert.rejects(bench.load("mirrored", { patienceMs: 0 }), { kind: "network" });
+      assert.deepEqual(await storedRecords(bench.page.page, urls[0]), [0, 1]);
+
+      first.status = 404;
+      mirror.status = undefined;
+      const { progress } = await bench.load("mirrored");
+      assert.equal(await bench.ask(), bench.answer);
+      const stored = await bench.stored(urls[0]);
+      assert.equal(stored?.isComplete, true);
+      assert.equal(stored?.sha256, await sha256With(wrongOffset));
+      assert.equal(progress.at(-1)?.notice?.kind, wrongOffset && "changed");
+      if (wrongOffset === undefined) assert.equal(bench.sentBytes(urls[1]), bench.modelBytes);
+    });
+  }
+
+  /**
+   * The hash of the model with one byte that isn't what it is.
+   * @param {number | undefined} wrongOffset
+   */
+  async function sha256With(wrongOffset) {
+    if (wrongOffset === undefined) return bench.sha256;
+    const model = await readFile(bench.modelPath);
+    model[wrongOffset] ^= 1;
+    return createHash("sha256").update(model).digest("hex");
   }
 
   it("of a file that changes at each request is network", { timeout: TIMEOUT_MS }, async () => {

@@ -6,7 +6,13 @@ import { after, before, it } from "node:test";
 import { describeInEachBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
 import { ModelBench, RECORD_BYTES } from "./support/model_bench.mjs";
-import { deleteStoredRecord, flipStoredBit, storedRecords } from "./support/stored_records.mjs";
+import {
+  ageStoredFile,
+  deleteStoredRecord,
+  flipStoredBit,
+  orphanStoredRecords,
+  storedRecords,
+} from "./support/stored_records.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 
 const TIMEOUT_MS = 60_000;
@@ -168,6 +174,33 @@ describeInEachBrowser("stored models", { timeout: 10 * TIMEOUT_MS }, (browserNam
     const before = bench.sentBytes(url);
     await bench.loadWhole(url);
     assert.equal(bench.sentBytes(url) - before, RECORD_BYTES);
+  });
+
+  it("that nobody can use any more go before a download", { timeout: TIMEOUT_MS }, async () => {
+    await bench.call("clear", []);
+    const addPart = async () => {
+      const url = bench.server.imperfectUrl({ cuts: [2.5 * RECORD_BYTES] });
+      await assert.rejects(bench.load(url, { patienceMs: 0 }), { kind: "network" });
+      assert.deepEqual(await storedRecords(bench.page.page, url), [0, 1]);
+      return url;
+    };
+    const [forgotten, recent, orphaned] = [await addPart(), await addPart(), await addPart()];
+    const whole = bench.server.imperfectUrl({});
+    await bench.loadWhole(whole);
+    await ageStoredFile(bench.page.page, forgotten, 31);
+    await ageStoredFile(bench.page.page, recent, 29);
+    await ageStoredFile(bench.page.page, whole, 400);
+    await orphanStoredRecords(bench.page.page, orphaned);
+
+    const now = bench.server.imperfectUrl({});
+    await bench.loadWhole(now);
+    const listed = (await bench.call("list", [])).map((/** @type {{ address: string }} */ { address }) => address);
+    assert.deepEqual(listed, [now, recent, whole]);
+    assert.deepEqual(await storedRecords(bench.page.page, forgotten), []);
+    assert.deepEqual(await storedRecords(bench.page.page, orphaned), []);
+    assert.deepEqual(await storedRecords(bench.page.page, recent), [0, 1]);
+    assert.deepEqual(await storedRecords(bench.page.page, whole), bench.recordIndexes);
+    await bench.call("clear", []);
   });
 
   it("are nothing where IndexedDB is refused, and models load all the same", { timeout: TIMEOUT_MS }, async () => {

@@ -84,7 +84,7 @@ export async function useStorage(file: File, signal: AbortSignal): Promise<File[
   const imported = await storedModels.importFile(file, {
     sha256: "0".repeat(64),
     onProgress: ({ phase, loadedBytes, totalBytes }) =>
-      console.log(phase satisfies "verify" | "store", loadedBytes / totalBytes),
+      console.log(phase satisfies "wait" | "verify" | "store", loadedBytes / totalBytes),
     signal,
   });
   const { usedBytes, quotaBytes, isPersistent } = await storedModels.usage();

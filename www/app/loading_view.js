@@ -76,10 +76,15 @@ export class LoadingView {
         : "";
   }
 
-  /** Shows how much of a file of this device has been kept. @param {{ loadedBytes: number, totalBytes: number }} progress */
-  updateKeeping({ loadedBytes, totalBytes }) {
-    this.#showStage(translate("loading.keeping"));
+  /**
+   * Shows how much of a file of this device has been kept.
+   *
+   * @param {import("../engine/qwisp.d.ts").ImportProgress} progress
+   */
+  updateKeeping({ phase, loadedBytes, totalBytes }) {
+    this.#showStage(translate(phase === "wait" ? "loading.wait" : "loading.keeping"));
     this.#showNote(false, null);
+    if (totalBytes === 0) return; // nothing is known of the other tab yet
     this.#bar.max = totalBytes;
     this.#bar.value = loadedBytes;
     const amounts = { loaded: formatBytes(loadedBytes), total: formatBytes(totalBytes) };

@@ -203,7 +203,7 @@ async function runPage() {
     loading = mine;
     showBeginning(file.name);
     try {
-      const onProgress = (/** @type {{ loadedBytes: number, totalBytes: number }} */ progress) =>
+      const onProgress = (/** @type {import("../engine/qwisp.d.ts").ImportProgress} */ progress) =>
         loading === mine && loadingView.updateKeeping(progress);
       const stored = await storedModels.importFile(file, { onProgress, signal: mine.signal });
       if (loading === mine) await load(choiceOfStored(stored));

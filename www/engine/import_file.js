@@ -1,5 +1,5 @@
 /** Takes a file of this device into the store of models. Runs in the worker. */
-import { lockName } from "./download_turn.js";
+import { withTurn } from "./download_turn.js";
 import { QwispError } from "./errors.js";
 import { ModelStore, RECORD_BYTES, release, storedBytes } from "./model_store.js";
 import { sha256Of } from "./record_hash.js";
@@ -37,16 +37,24 @@ export async function importFile(file, options, { startModule, report, signal })
     throw storageFailure("importFile", cause);
   });
   try {
-    return await withLock(lockName(address), signal, async () => {
+    const reportWait = (/** @type {import("./qwisp.d.ts").LoadProgress} */ { loadedBytes, totalBytes }) =>
+      report({ phase: "wait", loadedBytes, totalBytes });
+    return await withTurn(address, { reportWait, signal }, async (turn) => {
+      store.guardWrites(() => turn.check());
+      const { signal } = turn;
+      const reportAll = (/** @type {ImportProgress} */ progress) => {
+        turn.tell({ ...progress, phase: "wait" });
+        report(progress);
+      };
       const digest = await readDigest(file, startModule, (loadedBytes) => {
         checkSignal(signal);
-        report({ phase: "verify", loadedBytes, totalBytes: file.size });
+        reportAll({ phase: "verify", loadedBytes, totalBytes: file.size });
       });
       const { sha256 = digest.sha256 } = options;
       if (digest.sha256 !== sha256.toLowerCase()) {
         throw new QwispError("integrity", `importFile: expected a file of SHA-256 ${sha256}, got ${digest.sha256}`);
       }
-      return await keep(file, digest, options, { store, report, signal });
+      return await keep(file, digest, options, { store, report: reportAll, signal });
     });
   } finally {
     store.close();
@@ -167,30 +175,4 @@ async function readPart(file, start, bytes) {
 /** @param {AbortSignal} signal */
 function checkSignal(signal) {
   if (signal.aborted) throw new QwispError("aborted", "importFile was aborted by its signal");
-}
-
-/**
- * Runs `run` while no tab downloads or imports the same file. Pages that aren't secure have no locks.
- *
- * @template T
- * @param {string} name
- * @param {AbortSignal} signal
- * @param {() => Promise<T>} run
- * @returns {Promise<T>}
- */
-async function withLock(name, signal, run) {
-  if (!navigator.locks) return await run();
-  let hasBegun = false;
-  const begin = () => {
-    hasBegun = true;
-    return run();
-  };
-  try {
-    return await navigator.locks.request(name, { signal }, begin);
-  } catch (error) {
-    checkSignal(signal);
-    // The browser has locks and refuses them.
-    if (!hasBegun) return await run();
-    throw error;
-  }
 }

@@ -101,6 +101,8 @@ export class ModelStore {
   #reader = null;
   /** @type {MakeReader | null} */
   #makeReader = null;
+  /** Rejects if this worker may not write. */
+  #checkWrites = async () => {};
   /** What a record is copied into on its way, so that writing a model leaves no garbage. @type {Uint8Array | null} */
   #scratch = null;
 
@@ -142,12 +144,26 @@ export class ModelStore {
   }
 
   /**
-   * From now on `hashedRecord` lets another one read, who is made when the first record is asked for.
+   * From now on `hashedRecord` lets another one read, who is made when the first record is asked for, or by `startReader`.
    *
    * @param {MakeReader} makeReader
    */
   readElsewhere(makeReader) {
     this.#makeReader = makeReader;
+  }
+
+  /** Says that records will be asked for. */
+  startReader() {
+    this.#reader ??= this.#makeReader?.((address, index) => this.#hashedRecord(address, index)) ?? null;
+  }
+
+  /**
+   * From now on `check` is asked before anything is written, and nothing is if it rejects.
+   *
+   * @param {() => Promise<void>} check
+   */
+  guardWrites(check) {
+    this.#checkWrites = check;
   }
 
   /**
@@ -181,7 +197,7 @@ export class ModelStore {
    * @returns {Promise<HashedRecord | null>}
    */
   hashedRecord(address, index) {
-    this.#reader ??= this.#makeReader?.((address, index) => this.#hashedRecord(address, index)) ?? null;
+    this.startReader();
     return this.#reader ? this.#reader.read(address, index) : this.#hashedRecord(address, index);
   }
 
@@ -211,9 +227,11 @@ export class ModelStore {
    * @param {import("./merge_manifest.js").Write} write Rejects with a `ReplacedError` if something else is stored.
    */
   async writeRecord(address, index, bytes, fields, write) {
+    const copy = this.#copy(bytes);
+    await this.#checkWrites();
     await this.#run("readwrite", (stores, giveUp) => {
       if (write === "replace") stores.records.delete(recordsOf(address));
-      stores.records.put(this.#copy(bytes), [address, index]);
+      stores.records.put(copy, [address, index]);
       const merge = (/** @type {Manifest | undefined} */ stored) => mergeManifest(stored, fields, index, write);
       return putManifest(stores.manifests, address, merge, giveUp);
     });
@@ -227,6 +245,7 @@ export class ModelStore {
    * @param {ManifestFields} fields
    */
   async writeManifest(address, fields) {
+    await this.#checkWrites();
     await this.#run("readwrite", ({ manifests }, giveUp) => {
       const check = (/** @type {Manifest | undefined} */ stored) => {
         checkHashes(stored, fields);
@@ -242,6 +261,7 @@ export class ModelStore {
    * @param {string} address
    */
   async remove(address) {
+    await this.#checkWrites();
     await this.#run("readwrite", (stores) => {
       stores.manifests.delete(address);
       return stores.records.delete(recordsOf(address));

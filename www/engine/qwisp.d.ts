@@ -695,9 +695,13 @@ export interface ImportOptions {
 }
 
 export interface ImportProgress {
-  /** `verify` reads the file, `store` writes it. */
-  phase: "verify" | "store";
+  /**
+   * `wait`: another tab is downloading or importing a file for the same address, and the figures are that tab's. `verify` reads the
+   * file, `store` writes it.
+   */
+  phase: "wait" | "verify" | "store";
   loadedBytes: number;
+  /** 0 as long as it isn't known. */
   totalBytes: number;
 }
 

@@ -10,11 +10,42 @@ import { startModuleWorker } from "./start_worker.js";
  * @property {(error: Error) => void} reject
  */
 
-/** The engine worker's end of the line to `record_reader.js`. Until that is ready, and where it can't be, it reads itself. */
+/** As many as there are cores on the smallest of devices: reading a record takes a thread as long as hashing it. */
+const READERS = 2;
+
+/** Reads records in workers. Until one is ready, and where none can be, the engine's worker reads itself. */
 export class ReaderClient {
+  #readHere;
+  #readers;
+  #turn = 0;
+
+  /** @param {import("./model_store.js").ReadRecord} readHere */
+  constructor(readHere) {
+    this.#readHere = readHere;
+    this.#readers = Array.from({ length: READERS }, () => new Reader(readHere));
+  }
+
+  /**
+   * @param {string} address
+   * @param {number} index
+   * @returns {Promise<HashedRecord | null>}
+   */
+  read(address, index) {
+    const ready = this.#readers.filter((reader) => reader.isReady);
+    if (ready.length === 0) return this.#readHere(address, index);
+    return ready[this.#turn++ % ready.length].read(address, index);
+  }
+
+  close() {
+    for (const reader of this.#readers) reader.close();
+  }
+}
+
+/** The engine worker's end of the line to one `record_reader.js`. */
+class Reader {
+  isReady = false;
   /** @type {Worker | null} */
   #worker = null;
-  #isReady = false;
   /** @type {Map<number, PendingRecord>} */
   #pending = new Map();
   #lastId = 0;
@@ -41,16 +72,15 @@ export class ReaderClient {
    * @returns {Promise<HashedRecord | null>}
    */
   read(address, index) {
-    if (!this.#worker || !this.#isReady) return this.#readHere(address, index);
-    const worker = this.#worker;
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
       this.#pending.set(id, { address, index, resolve, reject });
-      worker.postMessage({ id, address, index });
+      this.#worker?.postMessage({ id, address, index });
     });
   }
 
   close() {
+    this.isReady = false;
     this.#worker?.terminate();
     this.#worker = null;
     for (const { reject } of this.#pending.values()) reject(new Error("the store was closed"));
@@ -58,6 +88,7 @@ export class ReaderClient {
   }
 
   #giveUp() {
+    this.isReady = false;
     this.#worker?.terminate();
     this.#worker = null;
     for (const { address, index, resolve } of this.#pending.values()) resolve(this.#readHere(address, index));
@@ -66,7 +97,7 @@ export class ReaderClient {
 
   /** @param {{ isReady?: boolean, id: number, record: HashedRecord | null, error?: { name: string, message: string } }} message */
   #receive({ isReady, id, record, error }) {
-    if (isReady) this.#isReady = true;
+    if (isReady) this.isReady = true;
     const pending = this.#pending.get(id);
     if (!pending) return;
     this.#pending.delete(id);

@@ -28,17 +28,23 @@ let engine = null;
 /** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
 const methods = {
   async load([options], { report, signal }) {
-    const { WasmEngine } = await startFor(options);
-    const client = new HttpClient(signal, options.stallMs);
-    const load = (/** @type {(progress: any) => void} */ report) =>
-      WasmEngine.load(options, store ?? undefined, client, report, signal);
+    const starting = startFor(options);
+    starting.catch(() => {}); // it is awaited below
     // A browser that refuses to store anything can still chat.
     const store = options.cache ? await ModelStore.open().catch(() => null) : null;
-    store?.readElsewhere((readHere) => new ReaderClient(readHere));
     try {
+      store?.readElsewhere((readHere) => new ReaderClient(readHere));
+      // What reads starts together with the module.
+      if (await store?.manifest(options.address).catch(() => null)) store?.startReader();
+      const { WasmEngine } = await starting;
+      const load = (/** @type {(progress: any) => void} */ report, /** @type {AbortSignal} */ signal) =>
+        WasmEngine.load(options, store ?? undefined, new HttpClient(signal, options.stallMs), report, signal);
       engine = store
-        ? await withDownloadTurn(options.address, turnOptions(store, options, report, signal), load)
-        : await load(report);
+        ? await withDownloadTurn(options.address, turnOptions(store, options, report, signal), (turn) => {
+            store.guardWrites(turn.check);
+            return load(turn.report, turn.signal);
+          })
+        : await load(report, signal);
     } finally {
       store?.close();
     }

@@ -1,7 +1,5 @@
 //! The weights of a tensor in memory.
 
-use bytemuck::Pod;
-
 use super::blocks::{Block, Bytes, BytesWithOffset, GROUP, Q4K, Q5K, Q6K, SLICE};
 use super::lanes::F32x4;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,8 +14,10 @@ pub struct Matrix {
     pub rows: usize,
     /// Weights of a row.
     pub columns: usize,
-    /// All rows' weights.
+    /// All rows' weights, as far as they were uploaded.
     pub weights: Weights,
+    /// How many bytes of the file that is.
+    uploaded_bytes: u64,
 }
 
 /// Weights by the way in which they are decoded.
@@ -51,7 +51,7 @@ impl Matrix {
     pub fn allocate(info: &TensorInfo) -> Result<Self> {
         let blocks = (info.bytes.end - info.bytes.start) / info.tensor_type.block_bytes() as u64;
         let weights = room(info.tensor_type, blocks).ok_or_else(|| out_of_memory(info))?;
-        Ok(Self { tensor_type: info.tensor_type, rows: info.rows, columns: info.columns, weights })
+        Ok(Self::with_room(info, weights))
     }
 
     /// Makes room for a table of which only rows are wanted: it stays as it is in the file, which is smaller.
@@ -59,41 +59,46 @@ impl Matrix {
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
     pub fn allocate_table(info: &TensorInfo) -> Result<Self> {
-        let bytes = zeros(info.bytes.end - info.bytes.start).ok_or_else(|| out_of_memory(info))?;
-        let weights = Weights::File(bytes);
-        Ok(Self { tensor_type: info.tensor_type, rows: info.rows, columns: info.columns, weights })
+        let bytes = empty(info.bytes.end - info.bytes.start).ok_or_else(|| out_of_memory(info))?;
+        Ok(Self::with_room(info, Weights::File(bytes)))
     }
 
-    /// Takes whole blocks of the file, of which the first one's byte is the tensor's `offset_bytes`-th.
+    fn with_room(info: &TensorInfo, weights: Weights) -> Self {
+        let TensorInfo { tensor_type, rows, columns, .. } = *info;
+        Self { tensor_type, rows, columns, weights, uploaded_bytes: 0 }
+    }
+
+    /// Takes the next whole blocks of the file, of which the first one's byte is the tensor's `offset_bytes`-th.
     pub fn upload(&mut self, offset_bytes: u64, bytes: &[u8]) {
-        let (tensor_type, offset) = (self.tensor_type, offset_bytes as usize);
+        assert_eq!(offset_bytes, self.uploaded_bytes, "the parts of a tensor come in order");
+        self.uploaded_bytes += bytes.len() as u64;
+        let tensor_type = self.tensor_type;
         match &mut self.weights {
-            Weights::F32(weights) => bytemuck::cast_slice_mut(weights)[offset..][..bytes.len()].copy_from_slice(bytes),
+            Weights::F32(weights) => weights.extend(bytes.as_chunks().0.iter().copied().map(f32::from_le_bytes)),
             Weights::F16(weights) | Weights::Bf16(weights) => {
-                bytemuck::cast_slice_mut(weights)[offset..][..bytes.len()].copy_from_slice(bytes);
+                weights.extend(bytes.as_chunks().0.iter().copied().map(u16::from_le_bytes));
             }
-            Weights::File(weights) => weights[offset..][..bytes.len()].copy_from_slice(bytes),
-            Weights::Bytes(blocks) => repack(tensor_type, blocks, offset, bytes),
-            Weights::BytesWithOffset(blocks) => repack(tensor_type, blocks, offset, bytes),
-            Weights::Q4K(blocks) => repack(tensor_type, blocks, offset, bytes),
-            Weights::Q5K(blocks) => repack(tensor_type, blocks, offset, bytes),
-            Weights::Q6K(blocks) => repack(tensor_type, blocks, offset, bytes),
+            Weights::File(weights) => weights.extend_from_slice(bytes),
+            Weights::Bytes(blocks) => Bytes::append(tensor_type, bytes, blocks),
+            Weights::BytesWithOffset(blocks) => BytesWithOffset::append(tensor_type, bytes, blocks),
+            Weights::Q4K(blocks) => Q4K::append(tensor_type, bytes, blocks),
+            Weights::Q5K(blocks) => Q5K::append(tensor_type, bytes, blocks),
+            Weights::Q6K(blocks) => Q6K::append(tensor_type, bytes, blocks),
         }
     }
 
-    /// The bytes that the weights take.
+    /// The bytes that the weights take, uploaded or not.
     pub fn bytes(&self) -> u64 {
-        let bytes = match &self.weights {
-            Weights::F32(weights) => size_of_val(&weights[..]),
-            Weights::F16(weights) | Weights::Bf16(weights) => size_of_val(&weights[..]),
-            Weights::Bytes(blocks) => size_of_val(&blocks[..]),
-            Weights::BytesWithOffset(blocks) => size_of_val(&blocks[..]),
-            Weights::Q4K(blocks) => size_of_val(&blocks[..]),
-            Weights::Q5K(blocks) => size_of_val(&blocks[..]),
-            Weights::Q6K(blocks) => size_of_val(&blocks[..]),
-            Weights::File(weights) => weights.len(),
-        };
-        bytes as u64
+        match &self.weights {
+            Weights::F32(weights) => room_bytes(weights),
+            Weights::F16(weights) | Weights::Bf16(weights) => room_bytes(weights),
+            Weights::Bytes(blocks) => room_bytes(blocks),
+            Weights::BytesWithOffset(blocks) => room_bytes(blocks),
+            Weights::Q4K(blocks) => room_bytes(blocks),
+            Weights::Q5K(blocks) => room_bytes(blocks),
+            Weights::Q6K(blocks) => room_bytes(blocks),
+            Weights::File(weights) => room_bytes(weights),
+        }
     }
 
     /// Whether products with it are products of quants.
@@ -145,7 +150,7 @@ impl Matrix {
         let blocks = self.columns / self.tensor_type.block_weights();
         match room(self.tensor_type, blocks as u64) {
             Some(weights) => {
-                let mut alone = Self { rows: 1, weights, ..*self };
+                let mut alone = Self { rows: 1, weights, uploaded_bytes: 0, ..*self };
                 alone.upload(0, bytes);
                 alone.decode_row(0, output);
             }
@@ -155,26 +160,29 @@ impl Matrix {
     }
 }
 
-/// Zeros in place of weights, in so many blocks; `None` when there is no memory for them.
+/// Room for weights, in so many blocks; `None` when there is no memory for them. Nothing is written into it: that would touch all
+/// of the memory once more.
 fn room(tensor_type: TensorType, blocks: u64) -> Option<Weights> {
     Some(match tensor_type {
-        TensorType::F32 => Weights::F32(zeros(blocks)?),
-        TensorType::F16 => Weights::F16(zeros(blocks)?),
-        TensorType::BF16 => Weights::Bf16(zeros(blocks)?),
-        TensorType::Q4_0 | TensorType::Q5_0 | TensorType::Q8_0 => Weights::Bytes(zeros(blocks)?),
-        TensorType::Q4_1 | TensorType::Q5_1 => Weights::BytesWithOffset(zeros(blocks)?),
-        TensorType::Q4K => Weights::Q4K(zeros(blocks)?),
-        TensorType::Q5K => Weights::Q5K(zeros(blocks)?),
-        TensorType::Q6K => Weights::Q6K(zeros(blocks)?),
+        TensorType::F32 => Weights::F32(empty(blocks)?),
+        TensorType::F16 => Weights::F16(empty(blocks)?),
+        TensorType::BF16 => Weights::Bf16(empty(blocks)?),
+        TensorType::Q4_0 | TensorType::Q5_0 | TensorType::Q8_0 => Weights::Bytes(empty(blocks)?),
+        TensorType::Q4_1 | TensorType::Q5_1 => Weights::BytesWithOffset(empty(blocks)?),
+        TensorType::Q4K => Weights::Q4K(empty(blocks)?),
+        TensorType::Q5K => Weights::Q5K(empty(blocks)?),
+        TensorType::Q6K => Weights::Q6K(empty(blocks)?),
     })
 }
 
-fn zeros<T: Pod>(count: u64) -> Option<Vec<T>> {
-    let count = usize::try_from(count).ok()?;
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(count).ok()?;
-    zeros.resize(count, T::zeroed());
-    Some(zeros)
+fn empty<T>(count: u64) -> Option<Vec<T>> {
+    let mut empty = Vec::new();
+    empty.try_reserve_exact(usize::try_from(count).ok()?).ok()?;
+    Some(empty)
+}
+
+fn room_bytes<T>(weights: &Vec<T>) -> u64 {
+    (weights.capacity() * size_of::<T>()) as u64
 }
 
 fn out_of_memory(info: &TensorInfo) -> Error {
@@ -182,13 +190,6 @@ fn out_of_memory(info: &TensorInfo) -> Error {
     Error::new(ErrorKind::OutOfMemory, "there is no memory for a tensor")
         .at(&info.name)
         .got(format!("{bytes} bytes in the file"))
-}
-
-fn repack<B: Block>(tensor_type: TensorType, blocks: &mut [B], offset: usize, bytes: &[u8]) {
-    let block_bytes = tensor_type.block_bytes();
-    for (block, bytes) in blocks[offset / block_bytes..].iter_mut().zip(bytes.chunks_exact(block_bytes)) {
-        *block = B::from_file(tensor_type, bytes);
-    }
 }
 
 /// The blocks of a row of these columns, counted through all rows.

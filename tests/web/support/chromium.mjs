@@ -23,6 +23,7 @@ const NO_WEBGPU_FLAGS = ["--disable-features=WebGPU", "--disable-gpu"];
  * @property {import("playwright-core").BrowserContext} context
  * @property {string} version
  * @property {() => Promise<void>} close
+ * @property {() => Promise<number>} gpuBytes the memory that its GPU process has, files that it has opened left out
  * @property {() => Promise<void>} kill ends it as a loss of power does, and leaves the profile
  */
 
@@ -56,6 +57,15 @@ export async function launchChromium({
     close: async () => {
       await context.close();
       if (!givenProfile) await rm(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+    gpuBytes: async () => {
+      const session = await /** @type {import("playwright-core").Browser} */ (context.browser()).newBrowserCDPSession();
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      await session.detach();
+      const gpu = processInfo.find(({ type }) => type === "GPU");
+      const status = await readFile(`/proc/${gpu?.id}/status`, "utf8");
+      const kilobytes = (/** @type {string} */ field) => Number(status.match(`${field}:\\s+(\\d+) kB`)?.[1]);
+      return 1024 * (kilobytes("RssAnon") + kilobytes("RssShmem"));
     },
     kill: async () => {
       const closed = new Promise((resolve) => context.on("close", resolve));

@@ -19,6 +19,37 @@ export async function overrideQuota(page, url, quotaBytes) {
 }
 
 /**
+ * Puts a page's workers to sleep in the middle of what they do, as a device may that stops a tab: they hold what they hold, and
+ * nothing that happens reaches them.
+ * @param {TestPage} page
+ * @returns {Promise<() => Promise<void>>} what wakes them
+ */
+export async function putWorkersToSleep(page) {
+  const session = await openDevtools(page);
+  /** @type {string[]} */
+  const workers = [];
+  let id = 0;
+  const sendToWorkers = async (/** @type {string} */ method) => {
+    const message = JSON.stringify({ id: ++id, method });
+    for (const sessionId of workers) await session.send("Target.sendMessageToTarget", { sessionId, message });
+  };
+  const areAsleep = new Promise((resolve) => {
+    session.on("Target.receivedMessageFromTarget", ({ message }) => {
+      if (JSON.parse(message).method === "Debugger.paused") resolve(undefined);
+    });
+  });
+  session.on("Target.attachedToTarget", ({ sessionId }) => workers.push(sessionId));
+  await session.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: false, flatten: false });
+  await sendToWorkers("Debugger.enable");
+  await sendToWorkers("Debugger.pause");
+  await areAsleep;
+  return async () => {
+    await sendToWorkers("Debugger.resume");
+    await session.detach();
+  };
+}
+
+/**
  * What JavaScript holds of memory in a page, workers left out, after its garbage was collected.
  * @param {TestPage} page
  * @returns {Promise<number>} bytes, those of array buffers among them

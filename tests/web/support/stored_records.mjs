@@ -1,88 +1,100 @@
-/** Looks into the IndexedDB of a page, where the engine keeps models in records under `[address, index]`. */
+/** Looks into the IndexedDB of a page, where the engine keeps models, and changes what is there. */
+
+/** @typedef {import("./browser.mjs").TestPage} TestPage */
 
 /**
  * The indexes of the records that are stored of a file.
- * @param {import("./browser.mjs").TestPage} page
+ * @param {TestPage} page
  * @param {string} address
  * @returns {Promise<number[]>}
  */
-export async function storedRecords(page, address) {
-  return await page.evaluate(async (address) => {
-    // Opening a database that is not there would make it, without the engine's object stores.
-    if (!(await indexedDB.databases()).some(({ name }) => name === "qwisp")) return [];
-    /** @type {[string, number][]} */
-    const keys = await new Promise((resolve, reject) => {
-      const opening = indexedDB.open("qwisp");
-      opening.onerror = () => reject(opening.error);
-      opening.onsuccess = () => {
-        const database = opening.result;
-        const listing = database.transaction("records").objectStore("records").getAllKeys();
-        listing.onerror = () => reject(listing.error);
-        listing.onsuccess = () => {
-          database.close();
-          resolve(/** @type {[string, number][]} */ (listing.result));
-        };
-      };
-    });
-    return keys.filter(([key]) => key === address).map(([, index]) => index);
-  }, address);
-}
+export const storedRecords = (page, address) => visit(page, "list", address);
 
 /**
- * @param {import("./browser.mjs").TestPage} page
+ * @param {TestPage} page
  * @param {string} address
  * @param {number} index
  */
-export async function deleteStoredRecord(page, address, index) {
-  await page.evaluate(
-    ({ address, index }) =>
-      new Promise((resolve, reject) => {
-        const opening = indexedDB.open("qwisp");
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const database = opening.result;
-          const transaction = database.transaction("records", "readwrite");
-          transaction.objectStore("records").delete([address, index]);
-          transaction.onerror = () => reject(transaction.error);
-          transaction.oncomplete = () => {
-            database.close();
-            resolve(undefined);
-          };
-        };
-      }),
-    { address, index },
-  );
-}
+export const deleteStoredRecord = (page, address, index) => visit(page, "deleteRecord", address, index);
 
 /**
  * Changes one bit of a stored record, as a rotten disk may.
- * @param {import("./browser.mjs").TestPage} page
+ * @param {TestPage} page
  * @param {string} address
  * @param {number} index
  */
-export async function flipStoredBit(page, address, index) {
-  await page.evaluate(
-    ({ address, index }) =>
-      new Promise((resolve, reject) => {
-        const opening = indexedDB.open("qwisp");
-        opening.onerror = () => reject(opening.error);
-        opening.onsuccess = () => {
-          const database = opening.result;
-          const transaction = database.transaction("records", "readwrite");
-          const records = transaction.objectStore("records");
-          const reading = records.get([address, index]);
-          reading.onsuccess = () => {
-            const bytes = /** @type {Uint8Array} */ (reading.result);
-            bytes[bytes.length >> 1] ^= 1;
-            records.put(bytes, [address, index]);
-          };
-          transaction.onabort = () => reject(transaction.error);
-          transaction.oncomplete = () => {
-            database.close();
-            resolve(undefined);
-          };
-        };
-      }),
-    { address, index },
+export const flipStoredBit = (page, address, index) => visit(page, "flipBit", address, index);
+
+/**
+ * Makes a file one that was last used so many days ago.
+ * @param {TestPage} page
+ * @param {string} address
+ * @param {number} days
+ */
+export const ageStoredFile = (page, address, days) => visit(page, "age", address, days);
+
+/**
+ * Leaves a file's records without what is known of them, as no version of the engine does.
+ * @param {TestPage} page
+ * @param {string} address
+ */
+export const orphanStoredRecords = (page, address) => visit(page, "deleteManifest", address);
+
+/**
+ * Runs one transaction in the page.
+ * @param {TestPage} page
+ * @param {"list" | "deleteRecord" | "flipBit" | "age" | "deleteManifest"} what
+ * @param {string} address
+ * @param {number} [number] index of a record, or days
+ * @returns {Promise<any>}
+ */
+async function visit(page, what, address, number = 0) {
+  return await page.evaluate(
+    async ({ what, address, number }) => {
+      // Opening a database that is not there would make it, without the engine's object stores.
+      if (!(await indexedDB.databases()).some(({ name }) => name === "qwisp")) return [];
+      /**
+       * @template T
+       * @param {IDBRequest<T>} request
+       * @returns {Promise<T>}
+       */
+      const resultOf = (request) =>
+        new Promise((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await resultOf(indexedDB.open("qwisp"));
+      const transaction = database.transaction(["manifests", "records"], "readwrite");
+      const isOver = new Promise((resolve, reject) => {
+        transaction.oncomplete = resolve;
+        transaction.onabort = () => reject(transaction.error);
+      });
+      const [manifests, records] = ["manifests", "records"].map((name) => transaction.objectStore(name));
+      const visits = {
+        list: async () => {
+          const keys = /** @type {[string, number][]} */ (await resultOf(records.getAllKeys()));
+          return keys.filter(([key]) => key === address).map(([, index]) => index);
+        },
+        deleteRecord: () => resultOf(records.delete([address, number])),
+        flipBit: async () => {
+          const bytes = /** @type {Uint8Array} */ (await resultOf(records.get([address, number])));
+          bytes[bytes.length >> 1] ^= 1;
+          await resultOf(records.put(bytes, [address, number]));
+        },
+        age: async () => {
+          const manifest = await resultOf(manifests.get(address));
+          const lastUsedAt = manifest.lastUsedAt - number * 24 * 3600 * 1000;
+          await resultOf(manifests.put({ ...manifest, lastUsedAt }, address));
+        },
+        deleteManifest: () => resultOf(manifests.delete(address)),
+      };
+      try {
+        return await visits[what]();
+      } finally {
+        await isOver;
+        database.close();
+      }
+    },
+    { what, address, number },
   );
 }

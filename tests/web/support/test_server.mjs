@@ -21,6 +21,7 @@ const BLANK_PAGE = '<!doctype html><html lang="en"><title>test</title><link rel=
  * @property {(flaws: import("./imperfect_server.mjs").Flaws) => string} imperfectUrl the model from a server with these
  *   flaws, which a test may change at any time
  * @property {(name: string, bytes: Uint8Array) => Promise<string>} addFile serves other bytes; returns their address
+ * @property {(model: { id: string, urls: string[], sha256?: string }) => void} offerModel makes it the only one of the catalogue
  * @property {(url: string) => import("./imperfect_server.mjs").SentAnswer[]} answersOf what an imperfect address has
  *   answered so far
  * @property {() => string[]} downloads the paths of which a body was asked for so far
@@ -47,6 +48,8 @@ export async function startTestServer({ modelPath }) {
   /** What comes before scripts, by path. @type {Map<string, string>} */
   const prepended = new Map();
   let isOffline = false;
+  /** The catalogue, if it isn't that of the page. @type {string | undefined} */
+  let catalogue;
 
   const server = await listen(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
@@ -64,6 +67,9 @@ export async function startTestServer({ modelPath }) {
     if (pathname === "/streamed_page.gguf") {
       response.writeHead(200, { "Content-Type": "text/html" }).end(BLANK_PAGE);
       return;
+    }
+    if (catalogue !== undefined && pathname === "/models.json") {
+      return void response.writeHead(200, { "Content-Type": "application/json" }).end(catalogue);
     }
     const flaws = imperfect.get(pathname);
     if (flaws) return sendImperfectly(request, response, modelPath, flaws, answers.get(pathname) ?? []);
@@ -87,6 +93,7 @@ export async function startTestServer({ modelPath }) {
       await writeFile(join(folder, name), bytes);
       return `${server.url}files/${name}`;
     },
+    offerModel: (model) => void (catalogue = JSON.stringify({ models: [model] })),
     answersOf: (url) => answers.get(new URL(url).pathname) ?? [],
     downloads: () => downloads,
     prepend: (path, code) => {

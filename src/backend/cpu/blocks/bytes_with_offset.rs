@@ -1,12 +1,10 @@
 //! Q4_1 and Q5_1: a scale, an offset and 32 quants, a byte each.
 
-use std::array::from_fn;
-
 use bytemuck::{Pod, Zeroable};
 
 use super::super::lanes::{F32x4, I16x8};
-use super::bytes::{five_bits, low_or_high};
-use super::{Block, GROUP, SLICE, half_at};
+use super::bytes::{five_bits, four_bits, slices};
+use super::{Block, GROUP, SLICE, append_each, half_at, sixteen_at};
 use crate::gguf::TensorType;
 
 /// 32 weights.
@@ -23,15 +21,16 @@ impl Block for BytesWithOffset {
     const HAS_OFFSETS: bool = true;
     const LARGEST_QUANT: i32 = 31;
 
-    fn from_file(tensor_type: TensorType, bytes: &[u8]) -> Self {
-        let quant = |at: usize| match tensor_type {
-            TensorType::Q4_1 => low_or_high(&bytes[4..], at) as i8,
-            _ => five_bits(&bytes[4..8], &bytes[8..], at) as i8,
-        };
-        Self {
-            scale: half_at(bytes, 0),
-            offset: half_at(bytes, 2),
-            quants: from_fn(|slice| from_fn(|at| quant(slice * SLICE + at))),
+    fn append(tensor_type: TensorType, bytes: &[u8], blocks: &mut Vec<Self>) {
+        match tensor_type {
+            TensorType::Q4_1 => append_each(bytes, blocks, |bytes: &[u8; 20]| {
+                let quants = four_bits(sixteen_at(bytes, 4));
+                Self { scale: half_at(bytes, 0), offset: half_at(bytes, 2), quants: slices(quants) }
+            }),
+            _ => append_each(bytes, blocks, |bytes: &[u8; 24]| {
+                let quants = five_bits(&bytes[4..8], sixteen_at(bytes, 8));
+                Self { scale: half_at(bytes, 0), offset: half_at(bytes, 2), quants: slices(quants) }
+            }),
         }
     }
 

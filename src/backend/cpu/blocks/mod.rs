@@ -18,7 +18,7 @@ pub use q4_k::Q4K;
 pub use q5_k::Q5K;
 pub use q6_k::Q6K;
 
-use super::lanes::{F32x4, I16x8};
+use super::lanes::{F32x4, I16x8, U8x16};
 use crate::gguf::TensorType;
 
 /// Weights in groups: what has a scale of its own in most types.
@@ -41,8 +41,8 @@ pub trait Block: Pod {
     /// The largest magnitude that a quant of [`quants`](Self::quants) can have.
     const LARGEST_QUANT: i32;
 
-    /// Reads a block as it is in the file.
-    fn from_file(tensor_type: TensorType, bytes: &[u8]) -> Self;
+    /// Appends blocks that are as in the file. There is room for them in `blocks`.
+    fn append(tensor_type: TensorType, bytes: &[u8], blocks: &mut Vec<Self>);
 
     /// What quants are multiplied with.
     fn scale(&self) -> f32;
@@ -61,9 +61,24 @@ pub trait Block: Pod {
     }
 }
 
+/// Appends what `from_file` makes of each block of so many bytes.
+#[inline(always)]
+fn append_each<B, const BYTES: usize>(bytes: &[u8], blocks: &mut Vec<B>, from_file: impl Fn(&[u8; BYTES]) -> B) {
+    let (in_file, _) = bytes.as_chunks();
+    blocks.extend(in_file.iter().map(from_file));
+}
+
 /// The f16 number at `offset`, which every f32 can be.
+#[inline(always)]
 fn half_at(bytes: &[u8], offset: usize) -> f32 {
-    half::f16::from_le_bytes([bytes[offset], bytes[offset + 1]]).to_f32()
+    let [number, ..] = F32x4::from_halves(&[u16::from_le_bytes([bytes[offset], bytes[offset + 1]]); 4]).to_array();
+    number
+}
+
+/// 16 bytes from `offset` on.
+#[inline(always)]
+fn sixteen_at(bytes: &[u8], offset: usize) -> U8x16 {
+    U8x16::load(&bytes[offset..].as_chunks().0[0])
 }
 
 /// The 6-bit scales and minima of Q4_K and Q5_K: the lower four groups' in the lower bits of 8 bytes; those of the upper

@@ -5,7 +5,7 @@ use std::array::from_fn;
 use bytemuck::{Pod, Zeroable};
 
 use super::super::lanes::{F32x4, I16x8};
-use super::{Block, GROUP, SLICE, half_at, minimum_products, scales_and_minima};
+use super::{Block, GROUP, SLICE, append_each, half_at, minimum_products, scales_and_minima};
 use crate::gguf::TensorType;
 
 /// 256 weights: in each group, `scale · scales[group] · nibble − minimum · minima[group]`.
@@ -27,10 +27,12 @@ impl Block for Q4K {
     const HAS_OFFSETS: bool = true;
     const LARGEST_QUANT: i32 = 15 * 63;
 
-    fn from_file(_: TensorType, bytes: &[u8]) -> Self {
-        let (scales, minima) = scales_and_minima(&bytes[4..16]);
-        let nibbles = nibble_groups(&bytes[16..]);
-        Self { scale: half_at(bytes, 0), minimum: half_at(bytes, 2), scales, minima, nibbles }
+    fn append(_: TensorType, bytes: &[u8], blocks: &mut Vec<Self>) {
+        append_each(bytes, blocks, |bytes: &[u8; 144]| {
+            let (scales, minima) = scales_and_minima(&bytes[4..16]);
+            let nibbles = nibble_groups(&bytes[16..]);
+            Self { scale: half_at(bytes, 0), minimum: half_at(bytes, 2), scales, minima, nibbles }
+        });
     }
 
     #[inline(always)]
@@ -55,14 +57,28 @@ impl Block for Q4K {
 }
 
 /// The nibbles of 256 weights from the file: of each two groups, 32 bytes have the first one's in their lower halves.
+#[inline(always)]
 pub(super) fn nibble_groups(bytes: &[u8]) -> [NibbleGroup; 8] {
-    let nibble = |group: usize, at: usize| bytes[group / 2 * GROUP + at] >> (group % 2 * 4) & 15;
-    from_fn(|group| {
-        from_fn(|at| {
-            let of_slice = |slice: usize| u16::from(nibble(group, slice * SLICE + at)) << (4 * slice);
-            (0..GROUP / SLICE).map(of_slice).fold(0, |word, bits| word | bits) as i16
-        })
-    })
+    let mut groups = [[0; SLICE]; 8];
+    for (pair, bytes) in groups.as_chunks_mut::<2>().0.iter_mut().zip(bytes.chunks_exact(GROUP)) {
+        let [first, second, third, fourth] = byte_slices(bytes);
+        let (low, high) = (I16x8::splat(15), I16x8::splat(0xf0));
+        let lower =
+            (first & low) | (second & low).shift_left(4) | (third & low).shift_left(8) | (fourth & low).shift_left(12);
+        let upper = (first & high).shift_right(4)
+            | (second & high)
+            | (third & high).shift_left(4)
+            | (fourth & high).shift_left(8);
+        *pair = [lower.to_array(), upper.to_array()];
+    }
+    groups
+}
+
+/// 32 bytes, eight to a vector. What is above a lane's byte is of no meaning.
+#[inline(always)]
+pub(super) fn byte_slices(bytes: &[u8]) -> [I16x8; GROUP / SLICE] {
+    let (slices, _) = bytemuck::cast_slice::<u8, i8>(bytes).as_chunks::<SLICE>();
+    from_fn(|slice| I16x8::widen(&slices[slice]))
 }
 
 /// The nibbles of a slice.

@@ -5,8 +5,8 @@ use std::array::from_fn;
 use bytemuck::{Pod, Zeroable};
 
 use super::super::lanes::{F32x4, I16x8};
-use super::q4_k::{NibbleGroup, nibble_groups, nibbles};
-use super::{Block, GROUP, SLICE, half_at, minimum_products, scales_and_minima};
+use super::q4_k::{NibbleGroup, byte_slices, nibble_groups, nibbles};
+use super::{Block, GROUP, SLICE, append_each, half_at, minimum_products, scales_and_minima};
 use crate::gguf::TensorType;
 
 /// 256 weights: in each group, `scale · scales[group] · quant − minimum · minima[group]`.
@@ -28,27 +28,28 @@ impl Block for Q5K {
     const HAS_OFFSETS: bool = true;
     const LARGEST_QUANT: i32 = 31 * 63;
 
-    fn from_file(_: TensorType, bytes: &[u8]) -> Self {
-        let (scales, minima) = scales_and_minima(&bytes[4..16]);
-        // Of 32 bytes, each has the bits of one place in all groups.
-        let high_bit = |group: usize, at: usize| u16::from(bytes[16 + at] >> group & 1);
-        let high_bits = from_fn(|half| {
-            from_fn(|at| {
-                let of_slice = |slice: usize| {
-                    let (group, in_group) = (half * 4 + slice / 4, slice % 4);
-                    high_bit(group, in_group * SLICE + at) << slice
-                };
-                (0..4 * GROUP / SLICE).map(of_slice).fold(0, |word, bit| word | bit) as i16
-            })
+    fn append(_: TensorType, bytes: &[u8], blocks: &mut Vec<Self>) {
+        append_each(bytes, blocks, |bytes: &[u8; 176]| {
+            let (scales, minima) = scales_and_minima(&bytes[4..16]);
+            // Of 32 bytes, each has the bits of one place in all groups.
+            let bits = byte_slices(&bytes[16..48]);
+            let high_bits = from_fn(|half| {
+                let mut words = I16x8::splat(0);
+                for (group, slice) in (0..4).flat_map(|group| (0..GROUP / SLICE).map(move |slice| (group, slice))) {
+                    let bit = bits[slice].shift_right((half * 4 + group) as u32) & I16x8::splat(1);
+                    words = words | bit.shift_left((group * 4 + slice) as u32);
+                }
+                words.to_array()
+            });
+            Self {
+                scale: half_at(bytes, 0),
+                minimum: half_at(bytes, 2),
+                scales,
+                minima,
+                nibbles: nibble_groups(&bytes[48..]),
+                high_bits,
+            }
         });
-        Self {
-            scale: half_at(bytes, 0),
-            minimum: half_at(bytes, 2),
-            scales,
-            minima,
-            nibbles: nibble_groups(&bytes[48..]),
-            high_bits,
-        }
     }
 
     #[inline(always)]

@@ -4,8 +4,8 @@ use std::array::from_fn;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::super::lanes::I16x8;
-use super::{Block, SLICE, half_at};
+use super::super::lanes::{I16x8, U8x16};
+use super::{Block, SLICE, append_each, half_at, sixteen_at};
 use crate::gguf::TensorType;
 
 /// 256 weights: `scale · scales[of 16 weights] · quant`.
@@ -22,21 +22,23 @@ impl Block for Q6K {
     const HAS_OFFSETS: bool = false;
     const LARGEST_QUANT: i32 = 32 * 128;
 
-    fn from_file(_: TensorType, bytes: &[u8]) -> Self {
-        let (nibbles, pairs) = (&bytes[..128], &bytes[128..192]);
-        // Each half of the weights is in four quarters of 32: the first two have the lower nibbles of 64 bytes, the others
-        // the upper ones; 32 bytes have two more bits of all four.
-        let quant = |at: usize| {
-            let (half, quarter, place) = (at / 128, at / 32 % 4, at % 32);
-            let low = nibbles[half * 64 + quarter % 2 * 32 + place] >> (quarter / 2 * 4) & 15;
-            let high = pairs[half * 32 + place] >> (quarter * 2) & 3;
-            (low | high << 4) as i8 - 32
-        };
-        Self {
-            scale: half_at(bytes, 208),
-            scales: from_fn(|at| bytes[192 + at] as i8),
-            quants: from_fn(|slice| from_fn(|at| quant(slice * SLICE + at))),
-        }
+    fn append(_: TensorType, bytes: &[u8], blocks: &mut Vec<Self>) {
+        append_each(bytes, blocks, |bytes: &[u8; 210]| {
+            // Each half of the weights is in four quarters of 32: the first two have the lower nibbles of 64 bytes, the others
+            // the upper ones; 32 bytes have two more bits of all four.
+            let quants: [[u8; 16]; 16] = from_fn(|sixteen| {
+                let (half, quarter, place) = (sixteen / 8, sixteen / 2 % 4, sixteen % 2 * 16);
+                let nibbles = sixteen_at(bytes, half * 64 + quarter % 2 * 32 + place);
+                let low = if quarter < 2 { nibbles & U8x16::splat(15) } else { nibbles.shift_right(4) };
+                let high = sixteen_at(bytes, 128 + half * 32 + place).shift_right(quarter as u32 * 2) & U8x16::splat(3);
+                ((low | high.shift_left(4)) - U8x16::splat(32)).to_array()
+            });
+            Self {
+                scale: half_at(bytes, 208),
+                scales: bytemuck::cast(sixteen_at(bytes, 192).to_array()),
+                quants: bytemuck::cast(quants),
+            }
+        });
     }
 
     #[inline(always)]

@@ -8,9 +8,9 @@ mod portable;
 mod simd128;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use portable::{F32x4, I16x8, I32x4};
+pub use portable::{F32x4, I16x8, I32x4, U8x16};
 #[cfg(target_arch = "wasm32")]
-pub use simd128::{F32x4, I16x8, I32x4};
+pub use simd128::{F32x4, I16x8, I32x4, U8x16};
 
 impl F32x4 {
     /// eˣ, with a relative error of at most 3e-7; not a number where x isn't one. Results end at 1e-38 and 1e38.

@@ -18,6 +18,11 @@ pub struct I32x4([i32; 4]);
 #[repr(align(16))]
 pub struct I16x8([i16; 8]);
 
+/// Sixteen bytes.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(16))]
+pub struct U8x16([u8; 16]);
+
 impl F32x4 {
     /// Four zeros.
     pub const ZERO: Self = Self([0.0; 4]);
@@ -198,6 +203,44 @@ impl I16x8 {
     }
 }
 
+impl U8x16 {
+    /// The same byte sixteen times.
+    #[inline(always)]
+    pub fn splat(value: u8) -> Self {
+        Self([value; 16])
+    }
+
+    /// Sixteen bytes from memory.
+    #[inline(always)]
+    pub fn load(bytes: &[u8; 16]) -> Self {
+        Self(*bytes)
+    }
+
+    /// Of each bit, the lowest first, a byte: all ones or all zeros.
+    #[inline(always)]
+    pub fn from_bits(bits: u16) -> Self {
+        Self(from_fn(|lane| if bits >> lane & 1 == 1 { u8::MAX } else { 0 }))
+    }
+
+    /// The sixteen bytes.
+    #[inline(always)]
+    pub fn to_array(self) -> [u8; 16] {
+        self.0
+    }
+
+    /// Each shifted to the right, zeros coming in.
+    #[inline(always)]
+    pub fn shift_right(self, bits: u32) -> Self {
+        Self(self.0.map(|x| x >> bits))
+    }
+
+    /// Each shifted to the left.
+    #[inline(always)]
+    pub fn shift_left(self, bits: u32) -> Self {
+        Self(self.0.map(|x| x << bits))
+    }
+}
+
 macro_rules! lane_by_lane {
     ($($vector:ident: $trait:ident $function:ident $operation:expr;)*) => {$(
         impl $trait for $vector {
@@ -221,4 +264,7 @@ lane_by_lane! {
     I16x8: Mul mul i16::wrapping_mul;
     I16x8: BitAnd bitand |a: i16, b| a & b;
     I16x8: BitOr bitor |a: i16, b| a | b;
+    U8x16: Sub sub u8::wrapping_sub;
+    U8x16: BitAnd bitand |a: u8, b| a & b;
+    U8x16: BitOr bitor |a: u8, b| a | b;
 }

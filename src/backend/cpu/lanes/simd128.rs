@@ -15,6 +15,10 @@ pub struct I32x4(v128);
 #[derive(Debug, Clone, Copy)]
 pub struct I16x8(v128);
 
+/// Sixteen bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct U8x16(v128);
+
 impl F32x4 {
     /// Four zeros.
     pub const ZERO: Self = Self(f32x4(0.0, 0.0, 0.0, 0.0));
@@ -193,6 +197,47 @@ impl I16x8 {
     }
 }
 
+impl U8x16 {
+    /// The same byte sixteen times.
+    #[inline(always)]
+    pub fn splat(value: u8) -> Self {
+        Self(u8x16_splat(value))
+    }
+
+    /// Sixteen bytes from memory.
+    #[inline(always)]
+    pub fn load(bytes: &[u8; 16]) -> Self {
+        Self(bytemuck::cast(*bytes))
+    }
+
+    /// Of each bit, the lowest first, a byte: all ones or all zeros.
+    #[inline(always)]
+    pub fn from_bits(bits: u16) -> Self {
+        const BITS: v128 = u64x2(0x8040_2010_0804_0201, 0x8040_2010_0804_0201);
+        let bytes = u16x8_splat(bits);
+        let bytes = i8x16_shuffle::<0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1>(bytes, bytes);
+        Self(u8x16_eq(v128_and(bytes, BITS), BITS))
+    }
+
+    /// The sixteen bytes.
+    #[inline(always)]
+    pub fn to_array(self) -> [u8; 16] {
+        bytemuck::cast(self.0)
+    }
+
+    /// Each shifted to the right, zeros coming in.
+    #[inline(always)]
+    pub fn shift_right(self, bits: u32) -> Self {
+        Self(u8x16_shr(self.0, bits))
+    }
+
+    /// Each shifted to the left.
+    #[inline(always)]
+    pub fn shift_left(self, bits: u32) -> Self {
+        Self(u8x16_shl(self.0, bits))
+    }
+}
+
 macro_rules! lane_by_lane {
     ($($vector:ident: $trait:ident $function:ident $instruction:ident;)*) => {$(
         impl $trait for $vector {
@@ -216,4 +261,7 @@ lane_by_lane! {
     I16x8: Mul mul i16x8_mul;
     I16x8: BitAnd bitand v128_and;
     I16x8: BitOr bitor v128_or;
+    U8x16: Sub sub u8x16_sub;
+    U8x16: BitAnd bitand v128_and;
+    U8x16: BitOr bitor v128_or;
 }
