@@ -32,6 +32,7 @@ const FAMILIES = {
   "failure.${kind}.title": kinds,
   "failure.${kind}.advice": kinds,
   "loading.${phase}": textsOfUnion(/phase: ("wait"[^;]+);/),
+  "health.fallback.${reason}": textsOfUnion(/interface Fallback {[^}]*reason:([^;]+);/),
   "health.${level}": ["healthy", "degraded", "failing"],
   "models.${entry?.id}.description": models.map((/** @type {{ id: string }} */ { id }) => id),
   "preset.${name}": ["none", ...Object.keys(PRESETS), "own"],

@@ -297,7 +297,7 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
   });
 
   it("shows how the engine does", { timeout: TIMEOUT_MS }, async () => {
-    const page = await openPage({ model: server.modelUrl });
+    const page = await openPage({ model: server.modelUrl, backend: "auto" });
     await page.getByRole("button", { name: /^(Download|Start)/ }).click();
     await page.getByRole("textbox", { name: "Message" }).fill("Hello there");
     await page.getByRole("button", { name: "Send" }).click();
@@ -309,6 +309,7 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     const facts = await dialog.locator(".facts").innerText();
     assert.match(facts, /Time to first token\s+[\d.]+ m?s/);
     assert.match(facts, /Memory\s+\d+ .B weights/);
+    assert.match(facts, /Not on\s+WebGPU: there is no graphics card behind it/);
     assert.ok(Number(await dialog.getByRole("meter").getAttribute("aria-valuenow")) > 0);
     await page.evaluate(() => localStorage.clear()); // the next visit begins with a choice
     await page.close();

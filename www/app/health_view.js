@@ -135,7 +135,7 @@ export class HealthView {
    * @param {string} rate
    * @param {string} backend
    */
-  #factRows({ model, adapter, tier, memory, stored, notKept }, rate, backend) {
+  #factRows({ model, adapter, tier, fallback, memory, stored, notKept }, rate, backend) {
     const notYet = translate("health.notYet");
     const timings = this.#last?.timings;
     const weights = formatBytes(memory.weightsBytes);
@@ -147,9 +147,15 @@ export class HealthView {
       [translate("health.prefill"), timings ? `${formatRate(timings.prefillTokensPerSecond)} tok/s` : notYet],
       [translate("health.memory"), translate("health.memoryAmount", { weights, cache })],
       [translate("health.runsOn"), [backend, adapter, tier].filter(Boolean).join(", ")],
+      ...(fallback ? [[translate("health.fallback"), describeFallback(fallback)]] : []),
       [translate("health.model"), `${model.name}, ${model.quantization}, ${formatNumber(model.parameters / 1e9, 2)} B`],
       ...(this.#isFile ? [] : [[translate("health.storage"), kept]]),
     ];
     return rows.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, value)));
   }
+}
+
+/** @param {import("../qwisp.js").Fallback} fallback */
+function describeFallback({ from, reason }) {
+  return translate(`health.fallback.${reason}`, { from: from === "webgpu" ? "WebGPU" : from });
 }
