@@ -3,6 +3,7 @@
 //
 // Constants: COLUMNS, EPSILON.
 #import step
+#import is_finite
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<storage, read> input: array<vec4<f32>>;         // [rows, COLUMNS / 4]
@@ -33,7 +34,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         workgroupBarrier();
     }
 
-    let scale = 1.0 / sqrt(squares[0] / f32(COLUMNS) + EPSILON);
+    // Divided by a root of infinity, a residual out of range would pass for zeros.
+    let scale = select(squares[0], 1.0 / sqrt(squares[0] / f32(COLUMNS) + EPSILON), is_finite(squares[0]));
     for (var quad = thread; quad < COLUMN_QUADS; quad += THREADS) {
         output[destination + quad] = input[source + quad] * scale * weight[quad];
     }

@@ -606,6 +606,54 @@ fn a_mirror_is_held_to_what_came_before_where_nothing_is_kept() {
 }
 
 #[test]
+fn a_proof_goes_on_where_it_broke_off() {
+    let file = TinyModel { layers: 8, tensor_type: Some(GgmlDType::F32), ..TinyModel::default() }.bytes();
+    let record = RECORD_BYTES as u64;
+    assert!(file.len() as u64 > 4 * record + 1000);
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let (server, store) = (Server::with_addresses(&file, &urls), MemoryStore::default());
+    let (cut, cut_in_proof) = (4 * record + 1000, 3 * record + 500);
+    server.cuts.borrow_mut().extend([cut, cut_in_proof]);
+    *server.after.borrow_mut() =
+        Some((cut, Box::new(move |server| server.gone.borrow_mut().push(urls[0].to_string()))));
+    let (loaded, reports) = load_well(&Client(server.clone()), &LoadOptions::default(), &store);
+    assert!(loaded.stored);
+    assert_eq!(notices(&reports), []);
+    let starts: Vec<u64> =
+        server.requests.borrow().iter().filter(|(url, _)| url == urls[1]).map(|(_, range)| range.start).collect();
+    assert_eq!(starts, [0, 2 * record], "the last record that was compared comes once more");
+}
+
+#[test]
+fn a_mirrors_hash_says_nothing_of_what_came_from_elsewhere() {
+    let urls = ["https://a.example/model.gguf", "https://b.example/model.gguf"];
+    let cut = 2 * RECORD_BYTES as u64 + 1000;
+    for is_kept in [true, false] {
+        let (server, other, store) =
+            (Server::with_addresses(&file(), &urls), changed_in(0), is_kept.then(MemoryStore::default));
+        // The second cut is in the proof.
+        server.cuts.borrow_mut().extend([cut, 1000]);
+        *server.after.borrow_mut() = Some((
+            cut,
+            Box::new(move |server| {
+                server.gone.borrow_mut().push(urls[0].to_string());
+                server.change(&other, Some("\"of b\""));
+                server.sha256.replace(Some(sha256(&other)));
+            }),
+        ));
+        let mut reports = Vec::new();
+        let on_progress = |progress| {
+            reports.push(progress);
+            ControlFlow::Continue(())
+        };
+        let options = LoadOptions::default();
+        block_on(load(&Processor, URL, &options, store.as_ref(), &Client(server), on_progress))
+            .expect("loading succeeds");
+        assert_eq!(notices(&reports), [Notice::Changed], "kept: {is_kept}");
+    }
+}
+
+#[test]
 fn a_version_that_loses_its_name_is_proved() {
     let (same, other) = (file(), changed_in(1));
     let cut = 2 * RECORD_BYTES as u64 + 1000;

@@ -32,11 +32,11 @@ const FAULTS: [Fault; 20] = [
     Fault { kernel: "embed", right: "first_dequantize4(source + 1u)", wrong: "first_dequantize4(source)" },
     Fault { kernel: "rms_norm", right: "+ EPSILON", wrong: "+ 0.3" },
     // One row in 64 is another one's.
-    Fault { kernel: "matmul", right: "group7 = load_row_group(row + 7u", wrong: "group7 = load_row_group(row + 6u" },
+    Fault { kernel: "matmul", right: "row7 = row_start(row + 7u", wrong: "row7 = row_start(row + 6u" },
     // Heads turn the other way.
     Fault { kernel: "rope_append", right: "part.low * sine", wrong: "part.high * sine" },
     // The mask shows what is to come.
-    Fault { kernel: "attention", right: "<= first_position + row / GROUP", wrong: "<= first_position + row" },
+    Fault { kernel: "attention", right: "3u)) / GROUP;", wrong: "3u));" },
     Fault { kernel: "silu_mul", right: "exp(min(-x", wrong: "exp(min(x" },
     // Some columns are left out.
     Fault { kernel: "small_matmul", right: "group < COLUMN_GROUPS", wrong: "group < COLUMN_GROUPS - 1u" },
@@ -67,7 +67,7 @@ const Q8_FAULTS: [Fault; 5] = [
     // Half of a value has the other half's numbers.
     Fault { kernel: "rope_append", right: "pack4x8snorm(part.high", wrong: "pack4x8snorm(part.low" },
     Fault { kernel: "attention", right: "unpack4x8snorm(words.y)", wrong: "unpack4x8snorm(words.x)" },
-    Fault { kernel: "attention", right: "8u * (dim % 4u), 8u", wrong: "8u * (dim % 4u), 7u" },
+    Fault { kernel: "attention", right: "value_scale(head, quad)", wrong: "value_scale(head, 0u)" },
     Fault { kernel: "attention_decode", right: "unpack4x8snorm(words.y)", wrong: "unpack4x8snorm(words.x)" },
     Fault { kernel: "attention_decode", right: "pack4x8snorm(part.high", wrong: "pack4x8snorm(part.low" },
 ];

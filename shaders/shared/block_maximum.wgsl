@@ -1,12 +1,8 @@
 // The largest logit of a block, by which `sample.wgsl` finds the best without looking at all of them. The kernel declares `block`,
 // an array of logits in workgroup memory, and puts MASKED where there is none to choose.
-const MASKED: f32 = -3.4e38;              // not -inf, whose difference with itself is not a number
-const INFINITY: u32 = 0x7f800000u;
+#import is_finite
 
-// By its bits, because a compiler may take for granted that every float is finite.
-fn is_finite(value: f32) -> bool {
-    return (bitcast<u32>(value) & INFINITY) != INFINITY;
-}
+const MASKED: f32 = -3.4e38;              // not -inf, whose difference with itself is not a number
 
 // Of `length` logits from `first` on, as bits, because WGSL has no infinity: that stands for one that isn't finite.
 fn block_maximum(first: u32, length: u32) -> u32 {

@@ -25,8 +25,3 @@ fn cached_key(head: u32, vector: u32) -> array<vec4<f32>, KEY_QUADS> {
 fn cached_value_quad(head: u32, quad: u32) -> vec4<f32> {
     return unpack(values[head * (HEAD_DIM / 4u) + quad]);
 }
-
-// A dimension of a value.
-fn cached_value(head: u32, dim: u32) -> f32 {
-    return unpack2x16float(values[head * (HEAD_DIM / 4u) + dim / 4u][dim / 2u % 2u])[dim % 2u];
-}

@@ -55,9 +55,3 @@ fn value_scale(head: u32, quad: u32) -> f32 {
 fn cached_value_quad(head: u32, quad: u32) -> vec4<f32> {
     return unpack4x8snorm(values[head * (HEAD_DIM / 4u) + quad]) * value_scale(head, quad);
 }
-
-// A dimension of a value.
-fn cached_value(head: u32, dim: u32) -> f32 {
-    let word = bitcast<i32>(values[head * (HEAD_DIM / 4u) + dim / 4u]);
-    return f32(extractBits(word, 8u * (dim % 4u), 8u)) / 127.0 * value_scale(head, dim / 4u);
-}

@@ -22,7 +22,7 @@ pub const MAX_PASS_TOKENS: usize = 64;
 /// The most rows of logits that one call of [`Backend::head`] gives. A row is 600 KB.
 pub const MAX_LOGIT_ROWS: usize = 8;
 
-/// The most conversations whose next tokens one pass computes: their logits are read at once.
+/// The most conversations whose next tokens one pass computes: their logits are made at once.
 pub const MAX_BATCH: usize = MAX_LOGIT_ROWS;
 
 /// The sizes that fix the shape of every operation.

@@ -188,9 +188,11 @@ impl<B: Backend> Engine<B> {
             self.model.forward_batch(&tokens, &mut caches)?;
             let answers: Vec<_> = batch.active.iter().map(|(entry, _)| entry.answer.as_ref()).collect();
             let next = self.model.next_tokens(0, &answers).await?;
+            let mut outcome = Ok(());
             for ((entry, cache), next) in std::mem::take(&mut batch.active).into_iter().zip(next) {
-                self.go_on(batch, entry, cache, next)?;
+                outcome = outcome.and(self.go_on(batch, entry, cache, next));
             }
+            outcome?;
         }
     }
 
@@ -204,33 +206,34 @@ impl<B: Backend> Engine<B> {
     ) -> Result<()> {
         entry.turn.started = Instant::now();
         let counters_before = self.model.counters();
-        if entry.can_sample {
-            let (room, choices) = (batch.free_answers.pop(), self.tokenizer.len());
-            entry.answer = Some(self.model.start_answer(room, &entry.sampling, choices, &entry.prompt.tokens));
-        }
         self.model.exchange_cache(&mut cache);
         let read = async {
             let prefilled = prefill(&mut self.model, &entry.prompt.tokens, aborted).await?;
             entry.turn.usage.cached_tokens = prefilled.cached_tokens;
+            if entry.can_sample {
+                let (room, choices) = (batch.free_answers.pop(), self.tokenizer.len());
+                entry.answer = Some(self.model.start_answer(room, &entry.sampling, choices, &entry.prompt.tokens));
+            }
             self.model.next_tokens(prefilled.last_row, &[entry.answer.as_ref()]).await
         };
         let next = read.await;
         self.model.exchange_cache(&mut cache);
         batch.prefill += self.model.counters() - counters_before;
-        match next {
-            Ok(mut next) => match next.pop() {
-                Some(next) => self.go_on(batch, entry, cache, next),
-                None => Err(Error::new(ErrorKind::Internal, "no token came after a prompt")),
-            },
+        let none = || Error::new(ErrorKind::Internal, "no token came after a prompt");
+        match next.and_then(|mut next| next.pop().ok_or_else(none)) {
+            Ok(next) => self.go_on(batch, entry, cache, next),
             Err(error) if error.kind() == ErrorKind::Aborted => {
                 batch.end(entry, cache, FinishReason::Abort);
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                batch.active.push((entry, cache)); // to be freed with the others
+                Err(error)
+            }
         }
     }
 
-    /// Takes the next token of an answer, or chooses it; the answer then goes on or ends.
+    /// Lets an answer go on with its next token, or end.
     fn go_on<F: FnMut(usize, &Piece)>(
         &mut self,
         batch: &mut Batch<B, F>,
@@ -238,20 +241,35 @@ impl<B: Backend> Engine<B> {
         cache: KvCache<B>,
         next: NextToken,
     ) -> Result<()> {
-        let Entry { index, turn, chooser, remaining, forced, last, .. } = &mut entry;
-        let mut on_piece = |piece: &Piece| (batch.on_piece)(*index, piece);
+        let end = self.advance(&mut entry, &cache, next, &mut batch.on_piece);
+        match end {
+            Ok(Some(finish_reason)) => batch.end(entry, cache, finish_reason),
+            // One that failed is freed with the others.
+            Ok(None) | Err(_) => batch.active.push((entry, cache)),
+        }
+        end.map(|_| ())
+    }
+
+    /// Takes the next token of an answer, or chooses it; returns why the answer ends, if it does.
+    fn advance(
+        &self,
+        entry: &mut Entry<B>,
+        cache: &KvCache<B>,
+        next: NextToken,
+        on_piece: &mut impl FnMut(usize, &Piece),
+    ) -> Result<Option<FinishReason>> {
+        let Entry { index, turn, chooser, remaining, forced, last, .. } = entry;
+        let mut on_piece = |piece: &Piece| on_piece(*index, piece);
         if forced.is_empty() && turn.has_thought_enough() {
             forced.extend(turn.tokens_to_end_thinking(&self.tokenizer)?);
             if cache.position() + forced.len() > cache.capacity() {
-                batch.end(entry, cache, FinishReason::Length);
-                return Ok(());
+                return Ok(Some(FinishReason::Length));
             }
         }
         if let Some(token) = forced.pop_front() {
             turn.add(token, &self.tokenizer, &mut on_piece)?;
             *last = token;
-            batch.active.push((entry, cache));
-            return Ok(());
+            return Ok(None);
         }
         let banned = if turn.may_end() { &[][..] } else { &self.stop_tokens };
         *last = match next {
@@ -260,11 +278,7 @@ impl<B: Backend> Engine<B> {
         };
         *remaining -= 1;
         let end = turn.take(*last, chooser.logprobs(), &self.tokenizer, &self.stop_tokens, &mut on_piece)?;
-        match end.or((*remaining == 0).then_some(FinishReason::Length)) {
-            Some(finish_reason) => batch.end(entry, cache, finish_reason),
-            None => batch.active.push((entry, cache)),
-        }
-        Ok(())
+        Ok(end.or((*remaining == 0).then_some(FinishReason::Length)))
     }
 }
 

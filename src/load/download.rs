@@ -65,6 +65,15 @@ pub(super) struct Download<'a, S: Source> {
     furthest: u64,
     /// How many addresses in a row failed without bringing news.
     failed_addresses: usize,
+    proved: Proved,
+}
+
+/// What was compared of an address before anything new is taken from it.
+#[derive(Default)]
+struct Proved {
+    url: String,
+    /// Where the bytes end that were compared.
+    end: u64,
 }
 
 impl<'a, S: Source> Download<'a, S> {
@@ -72,7 +81,8 @@ impl<'a, S: Source> Download<'a, S> {
     pub(super) fn new(source: &'a S, version: Version, patience: Duration, is_promised: bool) -> Self {
         let address = source.addresses().iter().position(|url| *url == version.url).unwrap_or(0);
         let patience = Patience::new(patience);
-        Self { source, address, version, body: None, patience, is_promised, furthest: 0, failed_addresses: 0 }
+        let proved = Proved::default();
+        Self { source, address, version, body: None, patience, is_promised, furthest: 0, failed_addresses: 0, proved }
     }
 
     /// Opens the file at its beginning, unless its length is known; returns the length.
@@ -140,6 +150,17 @@ impl<'a, S: Source> Download<'a, S> {
             });
             if let Err(failure) = skipped.await? {
                 return Ok(Err(failure));
+            }
+            if self.version.url == open.url {
+                continue; // What came from here is known to be of this version.
+            }
+            if self.proved.url != open.url {
+                self.proved = Proved { url: open.url.clone(), end: 0 };
+            }
+            if open.position > self.proved.end {
+                self.proved.end = open.position;
+                self.failed_addresses = 0;
+                self.patience.restore();
             }
         }
         if self.version.url != open.url || self.version.validator.is_none() {
@@ -216,9 +237,12 @@ impl<'a, S: Source> Download<'a, S> {
         }
         let version = &mut self.version;
         version.total_bytes = version.total_bytes.or(answer.total_bytes);
-        version.sha256 = version.sha256.take().or(answer.sha256);
+        // Of bytes that are there already, a hash that comes later says nothing: it may be another file's.
         if !is_known && version.sha256.is_none() {
-            version.sha256 = self.source.published_sha256(url).await;
+            version.sha256 = match answer.sha256 {
+                Some(sha256) => Some(sha256),
+                None => self.source.published_sha256(url).await,
+            };
         }
         self.body = Some(OpenBody {
             body: answer.body,
@@ -234,14 +258,18 @@ impl<'a, S: Source> Download<'a, S> {
     /// From where on records have to come once more before this one, because nothing but them says that it is of the same
     /// file; none if something does.
     fn start_of_proof(&self, record: &Range<u64>, known: &Known<'_>) -> Option<u64> {
-        let is_same_address = self.source.addresses().get(self.address) == Some(&self.version.url);
+        let address = self.source.addresses().get(self.address);
+        let once_more = |end: u64| Some(end.saturating_sub(RECORD_BYTES as u64));
         match &self.version {
             Version { sha256: Some(_), .. } => None,
             // Another address may have had another file all along. What names a version there says nothing of this one.
-            _ if !is_same_address => Some(0),
+            _ if address != Some(&self.version.url) => match address == Some(&self.proved.url) {
+                true => once_more(self.proved.end),
+                false => Some(0),
+            },
             Version { validator: Some(_), .. } => None,
             _ if known.is_checked_alone => None,
-            _ => Some(record.start.saturating_sub(RECORD_BYTES as u64)),
+            _ => once_more(record.start),
         }
     }
 

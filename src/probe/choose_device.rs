@@ -26,7 +26,7 @@ pub struct Check {
 ///
 /// # Errors
 /// [`ErrorKind::NoWebgpu`] when the device isn't right, with the check that it failed; [`ErrorKind::OutOfMemory`] and
-/// [`ErrorKind::DeviceLost`] when the test came to no end because of that; those of [`Device::open`].
+/// [`ErrorKind::DeviceLost`] when the test came to no end because of that.
 pub async fn choose_device(
     device: Device,
     tier: Option<&str>,
@@ -40,9 +40,10 @@ pub async fn choose_device(
     if !may_fall_back {
         return Err(error);
     }
-    let fallback = Fallback::new(device.tier.name(), error, FallbackReason::SelfTest)?;
-    // Anew, because a device keeps the first fault that it reported.
-    let device = Device::open(Some(Tier::Core.name())).await?;
+    let tier = device.tier.name();
+    // Anew, because a device keeps the first fault that it reported. Where there is none to be had, the fault is why.
+    let Ok(device) = Device::open(Some(Tier::Core.name())).await else { return Err(error) };
+    let fallback = Fallback::new(tier, error, FallbackReason::SelfTest)?;
     match check(&device, &test, checks).await {
         Ok(()) => Ok((device, Some(fallback))),
         Err(error) => {

@@ -282,8 +282,11 @@ impl WasmEngine {
         match computer {
             Computer::Webgpu(device) => {
                 let (adapter, tier) = (device.adapter_name.clone(), device.tier.name());
-                let outcome =
-                    load_on(&device, &options, kv_cache, store.as_ref(), &source, on_progress, signal).await?;
+                let outcome = load_on(&device, &options, kv_cache, store.as_ref(), &source, on_progress, signal).await;
+                let outcome = outcome.inspect_err(|_| {
+                    // The worker may load again. In a browser, dropping a device would free nothing for a while.
+                    device.device.destroy();
+                })?;
                 let info = Info::new(&outcome, "webgpu", adapter, tier, fallback);
                 Ok(Self { engine: AnyEngine::Webgpu(Box::new(outcome.loaded.engine)), info })
             }

@@ -21,6 +21,16 @@ fn rows_are_normalised() {
 }
 
 #[test]
+fn rows_out_of_range_are_no_numbers() {
+    let mut x = vec![1.0; 64];
+    x[37] = 1e30;
+    let mut got = vec![0.0; 64];
+    rms_norm(&x, &[1.0; 32], 1e-6, &mut got);
+    assert!(got[..32].iter().all(|x| x.is_finite()));
+    assert!(got[32..].iter().all(|x| x.is_nan()));
+}
+
+#[test]
 fn gates_are_multiplied() {
     let mut random = Random::new(2);
     for deviation in [0.01, 3.0, 40.0] {

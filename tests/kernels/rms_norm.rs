@@ -57,3 +57,25 @@ fn rms_norm_is_as_in_its_paper() {
         assert_close(name, &got, &expected, F32);
     }
 }
+
+/// Numbers whose squares are out of range may not pass for zeros.
+#[test]
+fn what_is_out_of_range_gives_no_numbers() {
+    let (mut gpu, columns) = (Gpu::open(), 896);
+    let mut input = vec![1.0_f32; 2 * columns];
+    input[columns + 5] = 1e30;
+    let output = gpu.buffer(&vec![0.0_f32; 2 * columns]);
+    RmsNorm {
+        step: &gpu.step(Step { rows: 2, first_row: 0, position: 0, padding: 0 }),
+        input: &gpu.buffer(&input),
+        weight: &gpu.buffer(&vec![1.0_f32; columns]),
+        output: &output,
+        rows: 2,
+        columns,
+        epsilon: 1e-6,
+    }
+    .record(&mut gpu.recorder);
+    let got = gpu.read(&output);
+    assert!(got[..columns].iter().all(|x| x.is_finite()));
+    assert!(!got[columns..].iter().any(|x| x.is_finite()));
+}

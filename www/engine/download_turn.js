@@ -8,6 +8,8 @@
  * @typedef {Pick<LoadProgress, "phase" | "loadedBytes" | "totalBytes">} Progress
  */
 
+import { QwispError } from "./errors.js";
+
 /** How often whoever has the turn gives a sign of life. */
 const BEAT_MS = 1000;
 /** How many of them have to stay away until the turn is taken from it. */
@@ -159,7 +161,7 @@ export class Turn {
   /** Rejects when the turn is lost, also in a tab that has just woken up and that nobody has told yet. */
   async check() {
     if (this.#clientId !== undefined && (await this.#holder())?.clientId !== this.#clientId) this.#lost.abort();
-    if (this.isLost) throw new Error("another tab has taken over");
+    if (this.isLost) throw new QwispError("aborted", "another tab has taken over");
   }
 
   release() {

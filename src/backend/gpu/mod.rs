@@ -70,10 +70,10 @@ pub struct GpuBackend {
     handed_over: Option<Promise>,
     /// The pass that is being recorded.
     step: Step,
-    /// Of a pass over several conversations.
-    batch: Batch,
     /// What it is for.
     purpose: Purpose,
+    /// Of a pass over several conversations.
+    batch: Batch,
     /// The last pass over a sampled token, to be run again.
     decode: Option<Decode>,
     /// Rows of logits that the last head computes.

@@ -71,6 +71,7 @@ sources!(
         "halves",
         "head_part",
         "input_group",
+        "is_finite",
         "kv_f16",
         "kv_q8",
         "lanes",

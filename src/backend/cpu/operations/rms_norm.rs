@@ -14,7 +14,9 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, output: &mut [f32]) {
             sums[at % 4] = sums[at % 4] + x * x;
         }
         let mean_square = ((sums[0] + sums[1]) + (sums[2] + sums[3])).sum() / columns as f32;
-        let factor = F32x4::splat(1.0 / (mean_square + epsilon).sqrt());
+        // Divided by a root of infinity, numbers out of range would pass for zeros.
+        let factor = if mean_square.is_finite() { 1.0 / (mean_square + epsilon).sqrt() } else { f32::NAN };
+        let factor = F32x4::splat(factor);
         for ((x, weight), output) in x.iter().zip(weight).zip(output) {
             *output = (F32x4::load(x) * factor * F32x4::load(weight)).to_array();
         }
