@@ -59,8 +59,8 @@ export class ChatView {
   #stop = null;
   /** Stores what there is of the answer that is on its way. */
   #keepAnswer = () => {};
-  /** Takes what is said about the last failure off the page. */
-  #dismissFailure = () => {};
+  /** What is said about the last failure. @type {HTMLElement | null} */
+  #failure = null;
 
   /**
    * @param {object} options
@@ -184,7 +184,8 @@ export class ChatView {
     const { tree } = this.#conversation;
     this.#log.show(tree, options);
     const last = tree.path().at(-1);
-    if (last?.role === "user" && !this.#stop) this.#log.offerAnswer(() => this.#answer(last, last.parentId));
+    if (last?.role !== "user" || this.#stop || this.#failure) return;
+    this.#log.offerAnswer(() => this.#answer(last, last.parentId));
   }
 
   /** Marks the conversation in the list, and for the next visit. */
@@ -297,8 +298,10 @@ export class ChatView {
         await this.#save(conversation, [answer]);
       } else {
         view.remove();
-        await this.#takeBack(conversation, isNew ? [answer, question] : [answer], before);
-        if (isNew) this.#composer.restore(question.text);
+        // A question goes back to where it was written, or else stays, to be answered later.
+        const isBack = isNew && isOpen() && this.#composer.restore(question.text);
+        if (isBack) await this.#takeBack(conversation, [answer, question], before);
+        else await this.#takeBack(conversation, [answer], isNew ? question.id : before);
         say(describeEnd(result));
       }
     } catch (error) {
@@ -316,7 +319,7 @@ export class ChatView {
       this.#stop = null;
       this.#keepAnswer = () => {};
       this.#composer.setBusy(false);
-      if (!isOpen()) this.#showTree({ jump: false }); // what was opened since may want an answer
+      this.#showTree({ jump: false }); // this question, or one in what was opened since, may want an answer
     }
   }
 
@@ -365,9 +368,8 @@ export class ChatView {
     const newChat = {
       label: translate("chat.new"),
       run: () => {
-        if (isMovable) void this.#takeBack(conversation, [question], before);
+        if (this.#composer.restore(question.text) && isMovable) void this.#takeBack(conversation, [question], before);
         this.startOver();
-        this.#composer.restore(question.text);
         this.#composer.focus();
       },
     };
@@ -381,11 +383,12 @@ export class ChatView {
       },
     };
     const actions = FATAL_KINDS.has(kind) ? [restart] : kind === "context-full" ? [newChat] : [again, newChat];
-    const failure = this.#log.addFailure(error, actions);
-    this.#dismissFailure = () => {
-      this.#dismissFailure = () => {};
-      failure.remove();
-    };
+    this.#failure = this.#log.addFailure(error, actions);
+  }
+
+  #dismissFailure() {
+    this.#failure?.remove();
+    this.#failure = null;
   }
 }
 
