@@ -55,8 +55,12 @@ export class ChatView {
   #generation = {};
   #store = memoryStore();
   #conversation = new Conversation(this.#store);
+  /** The id of the conversation that was chosen last: it is open, or being opened. */
+  #chosen = this.#conversation.id;
   /** Stops the answer that is on its way. @type {AbortController | null} */
   #stop = null;
+  /** Settles when the answer that was on its way last has ended and is stored. */
+  #answering = Promise.resolve();
   /** Stores what there is of the answer that is on its way. */
   #keepAnswer = () => {};
   /** What is said about the last failure. @type {HTMLElement | null} */
@@ -172,6 +176,7 @@ export class ChatView {
   /** @param {Conversation} conversation */
   #use(conversation) {
     this.#conversation = conversation;
+    this.#chosen = conversation.id;
     this.#dismissFailure();
     this.#log.clear();
     this.#showTree();
@@ -197,8 +202,12 @@ export class ChatView {
 
   /** @param {string} id */
   async #open(id) {
+    this.#chosen = id;
     if (id !== this.#conversation.id) {
+      // An answer that is being stopped may be this one's, and has to be stored before it is read.
+      if (this.#stop?.signal.aborted) await this.#answering;
       const stored = await this.#store.read(id);
+      if (this.#chosen !== id) return;
       if (!stored) return this.#list.refresh();
       this.#stop?.abort();
       this.#use(new Conversation(this.#store, stored));
@@ -215,14 +224,14 @@ export class ChatView {
    */
   #edit(question, text) {
     if (this.#stop || !this.#engine) return false;
-    void this.#answer(text, question.parentId);
+    this.#answer(text, question.parentId);
     return true;
   }
 
   /** @param {StoredMessage} answer */
-  async #regenerate(answer) {
+  #regenerate(answer) {
     const question = answer.parentId === null ? undefined : this.#conversation.tree.get(answer.parentId);
-    if (question) await this.#answer(question, question.parentId);
+    if (question) this.#answer(question, question.parentId);
   }
 
   /**
@@ -243,14 +252,21 @@ export class ChatView {
   }
 
   /**
-   * Asks a question, a new one by its text, and shows the answer as it comes.
+   * Asks a question, a new one by its text, and shows the answer as it comes. One at a time.
    *
    * @param {string | StoredMessage} asked
    * @param {string | null} parentId the message before the question
    */
-  async #answer(asked, parentId) {
-    const engine = this.#engine;
-    if (this.#stop || !engine) return; // one answer at a time
+  #answer(asked, parentId) {
+    if (!this.#stop && this.#engine) this.#answering = this.#write(this.#engine, asked, parentId);
+  }
+
+  /**
+   * @param {Engine} engine
+   * @param {string | StoredMessage} asked
+   * @param {string | null} parentId
+   */
+  async #write(engine, asked, parentId) {
     const stop = new AbortController();
     this.#stop = stop;
     this.#dismissFailure();
