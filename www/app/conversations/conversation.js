@@ -121,6 +121,7 @@ export class Conversation {
     const summary = { ...this.#summary };
     await this.#inTurn(async () => {
       if (!this.#isStored) return;
+    if (isEmpty) this.#summary.title = ""; // the next question gives it one
       if (isEmpty) {
         this.#isStored = false;
         await this.#store.remove(this.id);
