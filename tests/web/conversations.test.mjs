@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
-import { ask, dictate, exportedFile, importFile, openChat, send, startModel } from "./support/chat_page.mjs";
+import { ask, dictate, exportedFile, importFile, openChat, send, startModel, waitForAnswer } from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -134,6 +134,27 @@ describe("conversations", { timeout: 400_000 }, () => {
     await other.locator("#empty-chat").waitFor();
     await page.waitForTimeout(500); // until the answer has ended
     assert.deepEqual(await titles(), ["Last one", "Translate hello into Spanish"]);
+    await other.close();
+  });
+
+  it("keep what another tab has answered when this one takes its question back", async () => {
+    await newChat();
+    await dictate(page, [{ thinking: "Hm" }, { waitMs: 60_000 }]);
+    const other = await openChat(browser.context, server, { complaints });
+    await send(page, "Which tab?");
+    await other.getByRole("button", { name: "Which tab?", exact: true }).click(); // it is listed there, too
+    await dictate(other, "The other one.");
+    await other.getByRole("button", { name: "Answer it" }).click();
+    await waitForAnswer(other);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#empty-chat").waitFor();
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("");
+    await other.reload();
+    await other.locator(".answer").getByText("The other one.").waitFor();
+    assert.equal(await other.locator(".question .message-text").innerText(), "Which tab?");
+    await page.reload();
+    await startModel(page);
+    await choose("Which tab?", "Delete");
     await other.close();
   });
 

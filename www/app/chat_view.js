@@ -1,8 +1,8 @@
 import { FATAL_KINDS, QwispError } from "../qwisp.js";
 import { describeEnd, hasBegun, writeAnswer } from "./answering.js";
 import { Composer } from "./composer.js";
-import { Conversation } from "./conversations/conversation.js";
-import { memoryStore } from "./conversations/conversation_store.js";
+import { Conversation, DeletedElsewhere } from "./conversations/conversation.js";
+import { memoryStore } from "./conversations/memory_store.js";
 import { ConversationsView } from "./conversations_view.js";
 import { byId } from "./dom.js";
 import { translate } from "./i18n.js";
@@ -352,7 +352,7 @@ export class ChatView {
     if (conversation === this.#conversation) this.#log.show(conversation.tree);
     await stored.catch(reportUnsaved);
     if (conversation === this.#conversation) this.#markOpen();
-    await this.#list.refresh();
+    await this.#list.tellOfChange();
   }
 
   /**
@@ -363,12 +363,12 @@ export class ChatView {
     try {
       await conversation.save(messages);
       if (conversation === this.#conversation) this.#markOpen();
-      if (messages.length) await this.#list.refresh();
+      if (messages.length) await this.#list.tellOfChange();
     } catch (error) {
       reportUnsaved(error);
-      this.note(
-        translate("conversations.saveFailed", { reason: error instanceof Error ? error.message : String(error) }),
-      );
+      const reason = error instanceof Error ? error.message : String(error);
+      const isDeleted = error instanceof DeletedElsewhere;
+      this.note(isDeleted ? translate("conversations.gone") : translate("conversations.saveFailed", { reason }));
     }
   }
 

@@ -46,7 +46,7 @@ export class ConversationsView {
     this.#transfer = new ConversationTransfer({
       onImported: (text) => {
         this.#say(text);
-        void this.#reload();
+        void this.tellOfChange();
       },
       onFailed: (text) => this.#say(text),
     });
@@ -107,7 +107,8 @@ export class ConversationsView {
     await this.#showFound();
   }
 
-  async #reload() {
+  /** Shows what the store has now, here and in other tabs. */
+  async tellOfChange() {
     this.#channel.postMessage("changed");
     await this.refresh();
   }
@@ -135,7 +136,7 @@ export class ConversationsView {
   async #rename(summary, title) {
     await this.#store?.rename(summary.id, title);
     this.#onRenamed(summary.id, title);
-    await this.#reload();
+    await this.tellOfChange();
   }
 
   /** @param {ConversationSummary} summary */
@@ -146,12 +147,12 @@ export class ConversationsView {
     this.#onGone(summary.id); // before, so that nothing of it is stored any more
     await store.remove(summary.id);
     this.#channel.postMessage({ gone: summary.id });
-    await this.#reload();
+    await this.tellOfChange();
     const undo = element("button", { type: "button", className: "link" }, translate("conversations.undo"));
     undo.addEventListener("click", async () => {
       await store.save(stored.summary, stored.messages);
       this.#say("");
-      await this.#reload();
+      await this.tellOfChange();
       this.#list.focus(summary.id);
     });
     this.#say(translate("conversations.deleted", { title: summary.title }), undo);
