@@ -7,7 +7,16 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
-import { ask, dictate, exportedFile, importFile, openChat, send, startModel, waitForAnswer } from "./support/chat_page.mjs";
+import {
+  ask,
+  dictate,
+  exportedFile,
+  importFile,
+  openChat,
+  send,
+  startModel,
+  waitForAnswer,
+} from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -335,26 +344,50 @@ describe("conversations", { timeout: 400_000 }, () => {
     await page.waitForFunction(() => document.querySelectorAll("button.conversation").length > 60);
   });
 
-  it("last as long as the page where the browser refuses to store them, which says so", async () => {
-    const other = await openChat(browser.context, server, {
-      beforeLoad: (fresh) =>
-        fresh.addInitScript(() => {
-          const { open } = IDBFactory.prototype;
-          IDBFactory.prototype.open = function (/** @type {string} */ name, /** @type {number | undefined} */ version) {
-            if (name === "qwisp-chats") throw new DOMException("refused", "UnknownError");
-            return open.call(this, name, version);
-          };
-        }),
+  for (const [what, sabotage] of /** @type {[string, () => void][]} */ ([
+    [
+      "refuses to store them",
+      () => {
+        const { open } = IDBFactory.prototype;
+        IDBFactory.prototype.open = function (/** @type {string} */ name, /** @type {number | undefined} */ version) {
+          if (name === "qwisp-chats") throw new DOMException("refused", "UnknownError");
+          return open.call(this, name, version);
+        };
+      },
+    ],
+    [
+      "never opens their database",
+      () => {
+        const { open } = IDBFactory.prototype;
+        IDBFactory.prototype.open = function (/** @type {string} */ name, /** @type {number | undefined} */ version) {
+          const request = open.call(this, name, version);
+          if (name === "qwisp-chats") request.addEventListener = () => {};
+          return request;
+        };
+      },
+    ],
+    [
+      "opens their database, and can't read it",
+      () => {
+        const { getAll } = IDBIndex.prototype;
+        IDBIndex.prototype.getAll = function (/** @type {[]} */ ...given) {
+          if (this.name === "updatedAt") throw new DOMException("broken", "UnknownError");
+          return getAll.apply(this, given);
+        };
+      },
+    ],
+  ])) {
+    it(`last as long as the page where the browser ${what}, which says so`, async () => {
+      const other = await openChat(browser.context, server, { beforeLoad: (fresh) => fresh.addInitScript(sabotage) });
+      await other.getByText("Conversations are not kept: this browser refused to store them.").waitFor();
+      await dictate(other, "Here.");
+      await ask(other, "Are you there?");
+      await other.getByRole("button", { name: "New chat" }).click();
+      await other.getByRole("button", { name: "Are you there?", exact: true }).click();
+      await other.locator(".answer").getByText("Here.").waitFor();
+      await other.close();
     });
-    await other.setViewportSize({ width: 1280, height: 800 });
-    await other.getByText("Conversations are not kept: this browser refused to store them.").waitFor();
-    await dictate(other, "Here.");
-    await ask(other, "Are you there?");
-    await other.getByRole("button", { name: "New chat" }).click();
-    await other.getByRole("button", { name: "Are you there?", exact: true }).click();
-    await other.locator(".answer").getByText("Here.").waitFor();
-    await other.close();
-  });
+  }
 
   it("are stored again after the database was closed", async () => {
     const closed = {

@@ -35,13 +35,28 @@ import { memoryStore } from "./memory_store.js";
 const NAME = "qwisp-chats";
 const VERSION = 1;
 
-/** @returns {Promise<ConversationStore>} */
+/** Far longer than it takes; the page shows nothing before. */
+const OPEN_MS = 5000;
+
+/**
+ * The store of this browser; the page's memory if that refuses, fails, or doesn't answer in time.
+ *
+ * @returns {Promise<ConversationStore>}
+ */
 export async function openConversationStore() {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the database did not answer within ${OPEN_MS} ms`)), OPEN_MS);
+  });
   try {
-    return await openIndexedDb();
+    const store = await Promise.race([openIndexedDb(), late]);
+    await Promise.race([store.list(), late]); // some open, and fail then
+    return store;
   } catch (error) {
     console.warn("Conversations are not kept:", error);
     return memoryStore();
+  } finally {
+    clearTimeout(timer);
   }
 }
 
