@@ -184,28 +184,55 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
   });
 
   it("give way to a new one when the installed application is started again, with its model", async () => {
-    // What browsers call when somebody uses the icon or a shortcut of an application that is open.
-    server.prepend(
+    // What browsers do when somebody uses the icon or a shortcut: the page hears of it when it wants to, at once or later,
+    // and of the last one after each reload again.
+    const stop = server.prepend(
       "/app/launch.js",
-      "Object.defineProperty(window, 'launchQueue', { configurable: true, value: { setConsumer: (run) => (window.launch = run) } });",
+      `{
+        const waiting = [];
+        let consumer = null;
+        globalThis.launch = (targetURL) => {
+          sessionStorage.setItem("launched", targetURL);
+          if (consumer) consumer({ targetURL });
+          else waiting.push({ targetURL });
+        };
+        const last = sessionStorage.getItem("launched");
+        if (last) globalThis.launch(last);
+        const setConsumer = (given) => {
+          consumer = given;
+          for (const launched of waiting.splice(0)) consumer(launched);
+        };
+        Object.defineProperty(window, "launchQueue", { configurable: true, value: { setConsumer } });
+      }`,
     );
     await page.reload();
     await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
     /** @param {string} query */
     const launch = (query) =>
-      page.evaluate(
-        (query) => /** @type {any} */ (globalThis).launch({ targetURL: new URL(query, location.href).href }),
-        query,
-      );
+      page.evaluate((query) => /** @type {any} */ (globalThis).launch(new URL(query, location.href).href), query);
     await launch("./?autoload=1");
     await page.locator(".answer").getByText("New.").waitFor();
     await launch("./?autoload=1&new-chat=1");
     await page.getByText("What would you like to know?").waitFor();
     assert.equal(await page.getByRole("textbox", { name: "Message", exact: true }).isVisible(), true, "no new load");
-    await launch("./");
+    await open("Anything new?");
+    await page.reload();
+    await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
+    assert.equal(await page.locator(".answer").count(), 1, "the shortcut was for the last time");
+    await launch("./?choose-model=1");
     await page.getByRole("button", { name: "Back to the chat" }).waitFor();
     await launch("./?autoload=1&new-chat=1");
     await page.getByText("What would you like to know?").waitFor();
+    await open("Anything new?");
+    stop();
+    await launch("./?lang=es");
+    await page.locator(".answer").getByText("New.").waitFor();
+    await page.waitForFunction(() => document.documentElement.lang === "es" && location.search === "?lang=es");
+    await page.goto(new URL("./?choose-model=1&lang=en", page.url()).href);
+    await page.getByRole("button", { name: "Back to the chat" }).waitFor();
+    assert.equal(new URL(page.url()).search, "?lang=en");
+    await page.reload();
+    await page.locator(".answer").getByText("New.").waitFor();
   });
 
   it("made the page complain of nothing", () => assert.deepEqual(complaints, []));
