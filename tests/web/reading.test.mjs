@@ -68,7 +68,7 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await waitForTitles("Sky", "Sea");
     await open("Sky");
     await page.locator(".answer strong").getByText("scattering").waitFor();
-    await page.getByText("To write here, open a model first.").waitFor();
+    await page.getByRole("status").getByText("To write here, open a model first.").waitFor();
     assert.equal(await page.getByRole("textbox", { name: "Message", exact: true }).isVisible(), false);
     assert.equal(await page.getByRole("button", { name: "Answer again" }).isVisible(), false, "nobody could");
     assert.equal(await page.getByRole("button", { name: "Copy message" }).last().isVisible(), true);
@@ -77,6 +77,7 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await page.getByRole("button", { name: /^Download/ }).waitFor();
     await page.getByRole("button", { name: "Back to the chat" }).click();
     await page.locator(".answer strong").getByText("scattering").waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Choose a model", "the way on");
     assert.deepEqual(downloads(), [], "nothing was asked of the network");
   });
 

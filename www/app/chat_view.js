@@ -4,7 +4,7 @@ import { Composer } from "./composer.js";
 import { Conversation, DeletedElsewhere } from "./conversations/conversation.js";
 import { memoryStore } from "./conversations/memory_store.js";
 import { ConversationsView } from "./conversations_view.js";
-import { byId } from "./dom.js";
+import { byId, isFocusHidden } from "./dom.js";
 import { translate } from "./i18n.js";
 import { LogView } from "./log_view.js";
 import { ModelGate } from "./model_gate.js";
@@ -137,6 +137,7 @@ export class ChatView {
     this.#composer.hide();
     this.#gate.show(describeGate);
     this.#reveal();
+    if (isFocusHidden()) this.#gate.focus();
   }
 
   #reveal() {
