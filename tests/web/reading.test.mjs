@@ -50,10 +50,10 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
   const downloads = () => server.downloads().filter((path) => path.endsWith(".gguf"));
 
   /** @param {string} title @param {string} item */
-  async function choose(title, item) {
-    await page.getByRole("button", { name: title, exact: true }).hover();
-    await page.getByRole("button", { name: `More about ${title}` }).click();
-    await page.getByRole("menuitem", { name: item }).click();
+  async function choose(title, item, tab = page) {
+    await tab.getByRole("button", { name: title, exact: true }).hover();
+    await tab.getByRole("button", { name: `More about ${title}` }).click();
+    await tab.getByRole("menuitem", { name: item }).click();
   }
 
   it("leave the page to the choice of a model while there are none", async () => {
@@ -122,8 +122,13 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await page.getByText("Rivers bring it.").waitFor();
     await waitForTitles("Sky, later", "Sky", "Salt water");
     assert.equal(await page.evaluate(() => document.activeElement === document.body), true, "the page takes no focus");
-    await choose("Salt water", "Delete");
+    const other = await openPage(browser.context, server, { complaints });
+    await page.getByRole("searchbox", { name: "Search conversations" }).focus();
+    await choose("Salt water", "Delete", other);
     await page.getByRole("button", { name: /^Download/ }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "conversation-search", "the focus stays");
+    await other.getByRole("button", { name: /^Download/ }).waitFor();
+    await other.close();
     assert.equal(await page.getByRole("button", { name: "Back to the chat" }).isVisible(), false);
     assert.deepEqual(await titles(), ["Sky, later", "Sky"]);
   });

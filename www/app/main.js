@@ -3,7 +3,7 @@ import { Engine, storedModels } from "../qwisp.js";
 import { askToKeep } from "./ask_to_keep.js";
 import { ChatView } from "./chat_view.js";
 import { openConversationStore } from "./conversations/conversation_store.js";
-import { byId } from "./dom.js";
+import { byId, isFocusHidden } from "./dom.js";
 import { FailureView } from "./failure_view.js";
 import { FileOpener } from "./file_opener.js";
 import { HealthView } from "./health_view.js";
@@ -134,11 +134,15 @@ async function runPage() {
   }
 
   /** A new conversation without a model is what the start page is for. */
-  function leaveEmptyChat() {
+  async function leaveEmptyChat() {
     showWayBack();
     if (engine || !chatView.isShown) return;
-    if (loading) showLoading();
-    else void chooseModel();
+    if (loading) return showLoading();
+    const shown = showStart();
+    // Another tab may have deleted the conversation, while somebody here does something else.
+    const wasFocused = isFocusHidden();
+    await shown;
+    if (wasFocused) modelsView.focus();
   }
 
   /**
