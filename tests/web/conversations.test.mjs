@@ -129,6 +129,24 @@ describe("conversations", { timeout: 400_000 }, () => {
     assert.deepEqual(await titles(), ["Last one", "Translate hello into Spanish"]);
   });
 
+  it("say when the store fails, and can be brought back all the same", async () => {
+    const message = page.locator("#conversations-message");
+    await choose("Last one", "Delete");
+    await message.getByText("Deleted: Last one").waitFor();
+    await page.evaluate(() => {
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function () {
+        throw new DOMException("no room", "QuotaExceededError");
+      };
+      Object.assign(globalThis, { repair: () => (IDBObjectStore.prototype.put = put) });
+    });
+    await page.getByRole("button", { name: "Undo" }).click();
+    await message.getByText("This browser's storage failed: no room").waitFor();
+    await page.evaluate(() => /** @type {any} */ (globalThis).repair());
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: "Last one", exact: true }).waitFor();
+  });
+
   it("stay deleted while their answer is written, and in another tab", async () => {
     await newChat();
     await dictate(page, [{ text: "It goes on ", waitMs: 10 }, { text: "and on", waitMs: 3500 }, { waitMs: 60_000 }]);
