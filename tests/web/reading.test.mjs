@@ -91,6 +91,8 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     const buffer = Buffer.from(JSON.stringify({ ...file, conversations: [sky, later, later] }));
     await importFile(page, { name: "again.json", buffer });
     await page.getByText("1 conversation imported · 2 were here already").waitFor();
+    await importFile(page, { name: "again.json", buffer });
+    await page.getByText("0 conversations imported · 3 were here already").waitFor();
     await waitForTitles("Sky, later", "Sky", "Sea");
     await open("Sky, later");
     await page.locator(".answer strong").getByText("scattering").waitFor();
