@@ -201,7 +201,7 @@ export class ChatView {
     this.#list.select(isStored ? id : null);
   }
 
-  /** @param {string} id */
+  /** @param {string} id @returns {Promise<void>} */
   async #open(id) {
     this.#chosen = id;
     if (id !== this.#conversation.id) {
