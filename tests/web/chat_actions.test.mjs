@@ -313,7 +313,10 @@ describe("the chat", { timeout: 300_000 }, () => {
   it("shows all answers when a version is changed while they are still being shown", async () => {
     const conversation = JSON.parse(
       exportedFile([
-        { title: "Long", texts: ["One", `${"A **word**. ".repeat(300)}\n\n`.repeat(60), "Two", "New."] },
+        {
+          title: "Long",
+          texts: ["One", `${`${"A **word**. ".repeat(50)}\n\n`.repeat(300)}The end of it.`, "Two", "New."],
+        },
       ]).buffer.toString(),
     );
     const { messages } = conversation.conversations[0];
@@ -338,9 +341,7 @@ describe("the chat", { timeout: 300_000 }, () => {
       find(".answer button", "Previous version")?.click();
     });
     await page.locator(".answer").getByText("Old.").waitFor();
-    await page.waitForFunction(
-      () => document.querySelectorAll(".answer")[0].querySelectorAll("strong").length === 18_000,
-    );
+    await page.locator(".answer").getByText("The end of it.").waitFor();
   });
 
   it("keeps what was answered when it can't be stored, and stores it later", async () => {
