@@ -198,6 +198,11 @@ describe("conversations", { timeout: 400_000 }, () => {
     await ask(other, "And?");
     await other.waitForTimeout(300); // until it is stored
     assert.deepEqual(await other.locator("button.conversation").allTextContents(), ["Greetings", "Last one"]);
+    // Each tab has its own last one.
+    await page.getByRole("button", { name: "Last one", exact: true }).click();
+    await page.locator(".answer").getByText("Sí.").waitFor();
+    await other.reload();
+    await other.locator(".answer").getByText("More.").waitFor();
     await other.close();
   });
 

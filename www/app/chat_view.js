@@ -8,7 +8,7 @@ import { byId, isFocusHidden } from "./dom.js";
 import { translate } from "./i18n.js";
 import { LogView } from "./log_view.js";
 import { ModelGate } from "./model_gate.js";
-import { readStored, writeStored } from "./stored_choice.js";
+import { readStoredOfTab, writeStoredOfTab } from "./stored_choice.js";
 
 /**
  * @typedef {import("../qwisp.js").Engine} Engine
@@ -18,7 +18,7 @@ import { readStored, writeStored } from "./stored_choice.js";
  * @typedef {import("./conversations/conversation_tree.js").StoredMessage} StoredMessage
  */
 
-/** The conversation that opens at the next visit; an empty text is a new one. */
+/** The conversation that opens at the tab's next visit; an empty text is a new one. */
 const STORED_AS = "qwisp.conversation";
 /** An answer on its way is stored so often, for the case that the page is closed. */
 const SAVE_MS = 1000;
@@ -105,7 +105,7 @@ export class ChatView {
    */
   async useStore(store, { isNew }) {
     this.#store = store;
-    const last = isNew ? null : readStored(STORED_AS);
+    const last = isNew ? null : readStoredOfTab(STORED_AS);
     const stored = last ? await store.read(last).catch(() => null) : null;
     await this.#list.useStore(store);
     this.#use(new Conversation(store, stored));
@@ -197,7 +197,7 @@ export class ChatView {
   /** Marks the conversation in the list, and for the next visit. */
   #markOpen() {
     const { id, isStored } = this.#conversation;
-    writeStored(STORED_AS, isStored ? id : "");
+    writeStoredOfTab(STORED_AS, isStored ? id : "");
     this.#list.select(isStored ? id : null);
   }
 
