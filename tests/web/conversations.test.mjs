@@ -166,7 +166,7 @@ describe("conversations", { timeout: 400_000 }, () => {
 
   it("keep what another tab has answered when this one takes its question back", async () => {
     await newChat();
-    await dictate(page, [{ thinking: "Hm" }, { waitMs: 60_000 }]);
+    await dictate(page, [{ waitMs: 60_000 }]);
     const other = await openChat(browser.context, server, { complaints });
     await send(page, "Which tab?");
     await other.getByRole("button", { name: "Which tab?", exact: true }).click(); // it is listed there, too
