@@ -3,7 +3,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
-import { ask, dictate, openChat, send, startModel, waitForAnswer } from "./support/chat_page.mjs";
+import {
+  ask,
+  dictate,
+  exportedFile,
+  importFile,
+  openChat,
+  send,
+  startModel,
+  waitForAnswer,
+} from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -226,6 +235,113 @@ describe("the chat", { timeout: 300_000 }, () => {
     await page.reload();
     await startModel(page);
     assert.equal(await page.locator(".message").count(), 0);
+  });
+
+  it("keeps a question in its conversation when it can't go back to where it was written", async () => {
+    const field = page.getByRole("textbox", { name: "Message", exact: true });
+    const unanswered = page.getByText("This question has no answer yet.");
+    const thinking = [{ thinking: "Hm" }, { waitMs: 60_000 }];
+    await newChat();
+    await field.fill("");
+    await dictate(page, thinking, thinking, "Here it is.", thinking, thinking);
+    await send(page, "First draft");
+    await page.locator("#status").getByText("Thinking…").waitFor();
+    await field.fill("Second draft");
+    await page.keyboard.press("Escape");
+    await unanswered.waitFor();
+    assert.deepEqual(await questions(), ["First draft"]);
+    await page.getByRole("button", { name: "Answer it" }).click();
+    await page.locator("#status").getByText("Thinking…").waitFor();
+    assert.equal(await unanswered.count(), 0);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: "Answer it" }).click(); // it is offered again
+    await page.locator(".answer").getByText("Here it is.").waitFor();
+    await waitForAnswer(page);
+    assert.equal(await field.inputValue(), "Second draft");
+
+    await newChat();
+    await send(page, "Left alone");
+    await page.locator("#status").getByText("Thinking…").waitFor();
+    await page.getByRole("button", { name: "First draft", exact: true }).click();
+    await page.locator(".answer").getByText("Here it is.").waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    assert.equal(await field.inputValue(), "", "another conversation's field");
+    await page.getByRole("button", { name: "Left alone", exact: true }).click();
+    await unanswered.waitFor();
+
+    await newChat();
+    await send(page, "Deleted");
+    await page.locator("#status").getByText("Thinking…").waitFor();
+    await page.getByRole("button", { name: "Deleted", exact: true }).hover();
+    await page.getByRole("button", { name: "More about Deleted" }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await page.locator("#empty-chat").waitFor();
+    await page.getByRole("button", { name: "Send" }).waitFor();
+    assert.equal(await field.inputValue(), "");
+  });
+
+  it("waits for the end of an answer that its reader left and comes back to", async () => {
+    await newChat();
+    await dictate(page, "Elsewhere.", [
+      { text: "Half of " },
+      { text: "it", waitMs: 50 },
+      { waitMs: 60_000, stopMs: 800 },
+    ]);
+    await ask(page, "Where?");
+    await newChat();
+    await send(page, "And back?");
+    await page.locator(".answer").getByText("Half of it").waitFor();
+    await page.getByRole("button", { name: "Where?", exact: true }).click();
+    await page.locator(".answer").getByText("Elsewhere.").waitFor();
+    await page.getByRole("button", { name: "And back?", exact: true }).click();
+    await page.locator(".question").getByText("And back?").waitFor();
+    assert.deepEqual(await answers(), ["Half of it"]);
+    assert.match(await page.locator(".answer-facts").innerText(), /^Stopped/);
+  });
+
+  it("forgets the title with the question that was taken back", async () => {
+    await newChat();
+    await dictate(page, [{ thinking: "Hm" }, { waitMs: 60_000 }], "Better.");
+    await send(page, "Badly put");
+    await page.locator("#status").getByText("Thinking…").waitFor();
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#empty-chat").waitFor();
+    await ask(page, "Well put");
+    await page.locator("button.conversation[aria-current]").getByText("Well put", { exact: true }).waitFor();
+  });
+
+  it("shows all answers when a version is changed while they are still being shown", async () => {
+    const conversation = JSON.parse(
+      exportedFile([
+        {
+          title: "Long",
+          texts: ["One", `${`${"A **word**. ".repeat(50)}\n\n`.repeat(300)}The end of it.`, "Two", "New."],
+        },
+      ]).buffer.toString(),
+    );
+    const { messages } = conversation.conversations[0];
+    const [last] = messages.slice(-1);
+    messages.push({ ...last, id: "old", text: "Old.", createdAt: last.createdAt - 0.5 });
+    await importFile(page, { name: "long.json", buffer: Buffer.from(JSON.stringify(conversation)) });
+    await page.getByRole("button", { name: "Long", exact: true }).waitFor();
+    await page.evaluate(async () => {
+      const find = (/** @type {string} */ selector, /** @type {string} */ label) =>
+        [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(selector))]
+          .filter((button) => (button.ariaLabel ?? button.textContent) === label && !button.closest("[hidden]"))
+          .at(-1);
+      find("button.conversation", "Long")?.click();
+      // At the first moment, when the long answer isn't there yet.
+      await new Promise((resolve) => {
+        new MutationObserver((_, observer) => {
+          if (document.querySelectorAll(".answer").length < 2) return;
+          observer.disconnect();
+          resolve(undefined);
+        }).observe(/** @type {Element} */ (document.getElementById("log")), { childList: true });
+      });
+      find(".answer button", "Previous version")?.click();
+    });
+    await page.locator(".answer").getByText("Old.").waitFor();
+    await page.locator(".answer").getByText("The end of it.").waitFor();
   });
 
   it("keeps what was answered when it can't be stored, and stores it later", async () => {

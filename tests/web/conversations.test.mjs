@@ -7,7 +7,16 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, describe, it } from "node:test";
 import { launchChromium } from "./support/browser.mjs";
-import { ask, dictate, exportedFile, importFile, openChat, send, startModel } from "./support/chat_page.mjs";
+import {
+  ask,
+  dictate,
+  exportedFile,
+  importFile,
+  openChat,
+  send,
+  startModel,
+  waitForAnswer,
+} from "./support/chat_page.mjs";
 import { startTestServer } from "./support/test_server.mjs";
 import { makeTinyModel } from "./support/tiny_model.mjs";
 
@@ -120,6 +129,24 @@ describe("conversations", { timeout: 400_000 }, () => {
     assert.deepEqual(await titles(), ["Last one", "Translate hello into Spanish"]);
   });
 
+  it("say when the store fails, and can be brought back all the same", async () => {
+    const message = page.locator("#conversations-message");
+    await choose("Last one", "Delete");
+    await message.getByText("Deleted: Last one").waitFor();
+    await page.evaluate(() => {
+      const { put } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.put = function () {
+        throw new DOMException("no room", "QuotaExceededError");
+      };
+      Object.assign(globalThis, { repair: () => (IDBObjectStore.prototype.put = put) });
+    });
+    await page.getByRole("button", { name: "Undo" }).click();
+    await message.getByText("This browser's storage failed: no room").waitFor();
+    await page.evaluate(() => /** @type {any} */ (globalThis).repair());
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: "Last one", exact: true }).waitFor();
+  });
+
   it("stay deleted while their answer is written, and in another tab", async () => {
     await newChat();
     await dictate(page, [{ text: "It goes on ", waitMs: 10 }, { text: "and on", waitMs: 3500 }, { waitMs: 60_000 }]);
@@ -137,6 +164,27 @@ describe("conversations", { timeout: 400_000 }, () => {
     await other.close();
   });
 
+  it("keep what another tab has answered when this one takes its question back", async () => {
+    await newChat();
+    await dictate(page, [{ waitMs: 60_000 }]);
+    const other = await openChat(browser.context, server, { complaints });
+    await send(page, "Which tab?");
+    await other.getByRole("button", { name: "Which tab?", exact: true }).click(); // it is listed there, too
+    await dictate(other, "The other one.");
+    await other.getByRole("button", { name: "Answer it" }).click();
+    await waitForAnswer(other);
+    await page.getByRole("button", { name: "Stop" }).click();
+    await page.locator("#empty-chat").waitFor();
+    await page.getByRole("textbox", { name: "Message", exact: true }).fill("");
+    await other.reload();
+    await other.locator(".answer").getByText("The other one.").waitFor();
+    assert.equal(await other.locator(".question .message-text").innerText(), "Which tab?");
+    await page.reload();
+    await startModel(page);
+    await choose("Which tab?", "Delete");
+    await other.close();
+  });
+
   it("keep a name that another tab gave them", async () => {
     const title = "Translate hello into Spanish";
     const other = await openChat(browser.context, server, { complaints });
@@ -150,6 +198,11 @@ describe("conversations", { timeout: 400_000 }, () => {
     await ask(other, "And?");
     await other.waitForTimeout(300); // until it is stored
     assert.deepEqual(await other.locator("button.conversation").allTextContents(), ["Greetings", "Last one"]);
+    // Each tab has its own last one.
+    await page.getByRole("button", { name: "Last one", exact: true }).click();
+    await page.locator(".answer").getByText("Sí.").waitFor();
+    await other.reload();
+    await other.locator(".answer").getByText("More.").waitFor();
     await other.close();
   });
 
@@ -314,26 +367,50 @@ describe("conversations", { timeout: 400_000 }, () => {
     await page.waitForFunction(() => document.querySelectorAll("button.conversation").length > 60);
   });
 
-  it("last as long as the page where the browser refuses to store them, which says so", async () => {
-    const other = await openChat(browser.context, server, {
-      beforeLoad: (fresh) =>
-        fresh.addInitScript(() => {
-          const { open } = IDBFactory.prototype;
-          IDBFactory.prototype.open = function (/** @type {string} */ name, /** @type {number | undefined} */ version) {
-            if (name === "qwisp-chats") throw new DOMException("refused", "UnknownError");
-            return open.call(this, name, version);
-          };
-        }),
+  for (const [what, sabotage] of /** @type {[string, () => void][]} */ ([
+    [
+      "refuses to store them",
+      () => {
+        const { open } = IDBFactory.prototype;
+        IDBFactory.prototype.open = function (/** @type {string} */ name, /** @type {number | undefined} */ version) {
+          if (name === "qwisp-chats") throw new DOMException("refused", "UnknownError");
+          return open.call(this, name, version);
+        };
+      },
+    ],
+    [
+      "never opens their database",
+      () => {
+        const { open } = IDBFactory.prototype;
+        IDBFactory.prototype.open = function (/** @type {string} */ name, /** @type {number | undefined} */ version) {
+          const request = open.call(this, name, version);
+          if (name === "qwisp-chats") request.addEventListener = () => {};
+          return request;
+        };
+      },
+    ],
+    [
+      "opens their database, and can't read it",
+      () => {
+        const { getAll } = IDBIndex.prototype;
+        IDBIndex.prototype.getAll = function (/** @type {[]} */ ...given) {
+          if (this.name === "updatedAt") throw new DOMException("broken", "UnknownError");
+          return getAll.apply(this, given);
+        };
+      },
+    ],
+  ])) {
+    it(`last as long as the page where the browser ${what}, which says so`, async () => {
+      const other = await openChat(browser.context, server, { beforeLoad: (fresh) => fresh.addInitScript(sabotage) });
+      await other.getByText("Conversations are not kept: this browser refused to store them.").waitFor();
+      await dictate(other, "Here.");
+      await ask(other, "Are you there?");
+      await other.getByRole("button", { name: "New chat" }).click();
+      await other.getByRole("button", { name: "Are you there?", exact: true }).click();
+      await other.locator(".answer").getByText("Here.").waitFor();
+      await other.close();
     });
-    await other.setViewportSize({ width: 1280, height: 800 });
-    await other.getByText("Conversations are not kept: this browser refused to store them.").waitFor();
-    await dictate(other, "Here.");
-    await ask(other, "Are you there?");
-    await other.getByRole("button", { name: "New chat" }).click();
-    await other.getByRole("button", { name: "Are you there?", exact: true }).click();
-    await other.locator(".answer").getByText("Here.").waitFor();
-    await other.close();
-  });
+  }
 
   it("are stored again after the database was closed", async () => {
     const closed = {

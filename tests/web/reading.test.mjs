@@ -50,10 +50,10 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
   const downloads = () => server.downloads().filter((path) => path.endsWith(".gguf"));
 
   /** @param {string} title @param {string} item */
-  async function choose(title, item) {
-    await page.getByRole("button", { name: title, exact: true }).hover();
-    await page.getByRole("button", { name: `More about ${title}` }).click();
-    await page.getByRole("menuitem", { name: item }).click();
+  async function choose(title, item, tab = page) {
+    await tab.getByRole("button", { name: title, exact: true }).hover();
+    await tab.getByRole("button", { name: `More about ${title}` }).click();
+    await tab.getByRole("menuitem", { name: item }).click();
   }
 
   it("leave the page to the choice of a model while there are none", async () => {
@@ -68,7 +68,7 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await waitForTitles("Sky", "Sea");
     await open("Sky");
     await page.locator(".answer strong").getByText("scattering").waitFor();
-    await page.getByText("To write here, open a model first.").waitFor();
+    await page.getByRole("status").getByText("To write here, open a model first.").waitFor();
     assert.equal(await page.getByRole("textbox", { name: "Message", exact: true }).isVisible(), false);
     assert.equal(await page.getByRole("button", { name: "Answer again" }).isVisible(), false, "nobody could");
     assert.equal(await page.getByRole("button", { name: "Copy message" }).last().isVisible(), true);
@@ -77,6 +77,7 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await page.getByRole("button", { name: /^Download/ }).waitFor();
     await page.getByRole("button", { name: "Back to the chat" }).click();
     await page.locator(".answer strong").getByText("scattering").waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Choose a model", "the way on");
     assert.deepEqual(downloads(), [], "nothing was asked of the network");
   });
 
@@ -90,6 +91,8 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     const buffer = Buffer.from(JSON.stringify({ ...file, conversations: [sky, later, later] }));
     await importFile(page, { name: "again.json", buffer });
     await page.getByText("1 conversation imported · 2 were here already").waitFor();
+    await importFile(page, { name: "again.json", buffer });
+    await page.getByText("0 conversations imported · 3 were here already").waitFor();
     await waitForTitles("Sky, later", "Sky", "Sea");
     await open("Sky, later");
     await page.locator(".answer strong").getByText("scattering").waitFor();
@@ -121,8 +124,13 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
     await page.getByText("Rivers bring it.").waitFor();
     await waitForTitles("Sky, later", "Sky", "Salt water");
     assert.equal(await page.evaluate(() => document.activeElement === document.body), true, "the page takes no focus");
-    await choose("Salt water", "Delete");
+    const other = await openPage(browser.context, server, { complaints });
+    await page.getByRole("searchbox", { name: "Search conversations" }).focus();
+    await choose("Salt water", "Delete", other);
     await page.getByRole("button", { name: /^Download/ }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "conversation-search", "the focus stays");
+    await other.getByRole("button", { name: /^Download/ }).waitFor();
+    await other.close();
     assert.equal(await page.getByRole("button", { name: "Back to the chat" }).isVisible(), false);
     assert.deepEqual(await titles(), ["Sky, later", "Sky"]);
   });
@@ -157,8 +165,7 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
   });
 
   it("start the model that is on this device where they are read", async () => {
-    await page.reload();
-    await page.getByRole("button", { name: "Choose a model" }).click();
+    await page.reload(); // the other tab's conversation isn't this one's
     await page.getByRole("button", { name: /^Download/ }).click();
     await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
     await open("Sky");
@@ -184,28 +191,55 @@ describeInEachBrowser("conversations without a model", { timeout: 480_000 }, (br
   });
 
   it("give way to a new one when the installed application is started again, with its model", async () => {
-    // What browsers call when somebody uses the icon or a shortcut of an application that is open.
-    server.prepend(
+    // What browsers do when somebody uses the icon or a shortcut: the page hears of it when it wants to, at once or later,
+    // and of the last one after each reload again.
+    const stop = server.prepend(
       "/app/launch.js",
-      "Object.defineProperty(window, 'launchQueue', { configurable: true, value: { setConsumer: (run) => (window.launch = run) } });",
+      `{
+        const waiting = [];
+        let consumer = null;
+        globalThis.launch = (targetURL) => {
+          sessionStorage.setItem("launched", targetURL);
+          if (consumer) consumer({ targetURL });
+          else waiting.push({ targetURL });
+        };
+        const last = sessionStorage.getItem("launched");
+        if (last) globalThis.launch(last);
+        const setConsumer = (given) => {
+          consumer = given;
+          for (const launched of waiting.splice(0)) consumer(launched);
+        };
+        Object.defineProperty(window, "launchQueue", { configurable: true, value: { setConsumer } });
+      }`,
     );
     await page.reload();
     await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
     /** @param {string} query */
     const launch = (query) =>
-      page.evaluate(
-        (query) => /** @type {any} */ (globalThis).launch({ targetURL: new URL(query, location.href).href }),
-        query,
-      );
+      page.evaluate((query) => /** @type {any} */ (globalThis).launch(new URL(query, location.href).href), query);
     await launch("./?autoload=1");
     await page.locator(".answer").getByText("New.").waitFor();
     await launch("./?autoload=1&new-chat=1");
     await page.getByText("What would you like to know?").waitFor();
     assert.equal(await page.getByRole("textbox", { name: "Message", exact: true }).isVisible(), true, "no new load");
-    await launch("./");
+    await open("Anything new?");
+    await page.reload();
+    await page.getByRole("textbox", { name: "Message", exact: true }).waitFor();
+    assert.equal(await page.locator(".answer").count(), 1, "the shortcut was for the last time");
+    await launch("./?choose-model=1");
     await page.getByRole("button", { name: "Back to the chat" }).waitFor();
     await launch("./?autoload=1&new-chat=1");
     await page.getByText("What would you like to know?").waitFor();
+    await open("Anything new?");
+    stop();
+    await launch("./?lang=es");
+    await page.locator(".answer").getByText("New.").waitFor();
+    await page.waitForFunction(() => document.documentElement.lang === "es" && location.search === "?lang=es");
+    await page.goto(new URL("./?choose-model=1&lang=en", page.url()).href);
+    await page.getByRole("button", { name: "Back to the chat" }).waitFor();
+    assert.equal(new URL(page.url()).search, "?lang=en");
+    await page.reload();
+    await page.locator(".answer").getByText("New.").waitFor();
   });
 
   it("made the page complain of nothing", () => assert.deepEqual(complaints, []));

@@ -1,14 +1,14 @@
 import { FATAL_KINDS, QwispError } from "../qwisp.js";
 import { describeEnd, hasBegun, writeAnswer } from "./answering.js";
 import { Composer } from "./composer.js";
-import { Conversation } from "./conversations/conversation.js";
-import { memoryStore } from "./conversations/conversation_store.js";
+import { Conversation, DeletedElsewhere } from "./conversations/conversation.js";
+import { memoryStore } from "./conversations/memory_store.js";
 import { ConversationsView } from "./conversations_view.js";
-import { byId } from "./dom.js";
+import { byId, isFocusHidden } from "./dom.js";
 import { translate } from "./i18n.js";
 import { LogView } from "./log_view.js";
 import { ModelGate } from "./model_gate.js";
-import { readStored, writeStored } from "./stored_choice.js";
+import { readStoredOfTab, writeStoredOfTab } from "./stored_choice.js";
 
 /**
  * @typedef {import("../qwisp.js").Engine} Engine
@@ -18,7 +18,7 @@ import { readStored, writeStored } from "./stored_choice.js";
  * @typedef {import("./conversations/conversation_tree.js").StoredMessage} StoredMessage
  */
 
-/** The conversation that opens at the next visit; an empty text is a new one. */
+/** The conversation that opens at the tab's next visit; an empty text is a new one. */
 const STORED_AS = "qwisp.conversation";
 /** An answer on its way is stored so often, for the case that the page is closed. */
 const SAVE_MS = 1000;
@@ -55,12 +55,16 @@ export class ChatView {
   #generation = {};
   #store = memoryStore();
   #conversation = new Conversation(this.#store);
+  /** The id of the conversation that was chosen last: it is open, or being opened. */
+  #chosen = this.#conversation.id;
   /** Stops the answer that is on its way. @type {AbortController | null} */
   #stop = null;
+  /** Settles when the answer that was on its way last has ended and is stored. */
+  #answering = Promise.resolve();
   /** Stores what there is of the answer that is on its way. */
   #keepAnswer = () => {};
-  /** Takes what is said about the last failure off the page. */
-  #dismissFailure = () => {};
+  /** What is said about the last failure. @type {HTMLElement | null} */
+  #failure = null;
 
   /**
    * @param {object} options
@@ -101,7 +105,7 @@ export class ChatView {
    */
   async useStore(store, { isNew }) {
     this.#store = store;
-    const last = isNew ? null : readStored(STORED_AS);
+    const last = isNew ? null : readStoredOfTab(STORED_AS);
     const stored = last ? await store.read(last).catch(() => null) : null;
     await this.#list.useStore(store);
     this.#use(new Conversation(store, stored));
@@ -133,6 +137,7 @@ export class ChatView {
     this.#composer.hide();
     this.#gate.show(describeGate);
     this.#reveal();
+    if (isFocusHidden()) this.#gate.focus();
   }
 
   #reveal() {
@@ -172,6 +177,7 @@ export class ChatView {
   /** @param {Conversation} conversation */
   #use(conversation) {
     this.#conversation = conversation;
+    this.#chosen = conversation.id;
     this.#dismissFailure();
     this.#log.clear();
     this.#showTree();
@@ -184,20 +190,25 @@ export class ChatView {
     const { tree } = this.#conversation;
     this.#log.show(tree, options);
     const last = tree.path().at(-1);
-    if (last?.role === "user" && !this.#stop) this.#log.offerAnswer(() => this.#answer(last, last.parentId));
+    if (last?.role !== "user" || this.#stop || this.#failure) return;
+    this.#log.offerAnswer(() => this.#answer(last, last.parentId));
   }
 
   /** Marks the conversation in the list, and for the next visit. */
   #markOpen() {
     const { id, isStored } = this.#conversation;
-    writeStored(STORED_AS, isStored ? id : "");
+    writeStoredOfTab(STORED_AS, isStored ? id : "");
     this.#list.select(isStored ? id : null);
   }
 
-  /** @param {string} id */
+  /** @param {string} id @returns {Promise<void>} */
   async #open(id) {
+    this.#chosen = id;
     if (id !== this.#conversation.id) {
+      // An answer that is being stopped may be this one's, and has to be stored before it is read.
+      if (this.#stop?.signal.aborted) await this.#answering;
       const stored = await this.#store.read(id);
+      if (this.#chosen !== id) return;
       if (!stored) return this.#list.refresh();
       this.#stop?.abort();
       this.#use(new Conversation(this.#store, stored));
@@ -214,14 +225,14 @@ export class ChatView {
    */
   #edit(question, text) {
     if (this.#stop || !this.#engine) return false;
-    void this.#answer(text, question.parentId);
+    this.#answer(text, question.parentId);
     return true;
   }
 
   /** @param {StoredMessage} answer */
-  async #regenerate(answer) {
+  #regenerate(answer) {
     const question = answer.parentId === null ? undefined : this.#conversation.tree.get(answer.parentId);
-    if (question) await this.#answer(question, question.parentId);
+    if (question) this.#answer(question, question.parentId);
   }
 
   /**
@@ -242,14 +253,21 @@ export class ChatView {
   }
 
   /**
-   * Asks a question, a new one by its text, and shows the answer as it comes.
+   * Asks a question, a new one by its text, and shows the answer as it comes. One at a time.
    *
    * @param {string | StoredMessage} asked
    * @param {string | null} parentId the message before the question
    */
-  async #answer(asked, parentId) {
-    const engine = this.#engine;
-    if (this.#stop || !engine) return; // one answer at a time
+  #answer(asked, parentId) {
+    if (!this.#stop && this.#engine) this.#answering = this.#write(this.#engine, asked, parentId);
+  }
+
+  /**
+   * @param {Engine} engine
+   * @param {string | StoredMessage} asked
+   * @param {string | null} parentId
+   */
+  async #write(engine, asked, parentId) {
     const stop = new AbortController();
     this.#stop = stop;
     this.#dismissFailure();
@@ -297,8 +315,10 @@ export class ChatView {
         await this.#save(conversation, [answer]);
       } else {
         view.remove();
-        await this.#takeBack(conversation, isNew ? [answer, question] : [answer], before);
-        if (isNew) this.#composer.restore(question.text);
+        // A question goes back to where it was written, or else stays, to be answered later.
+        const isBack = isNew && isOpen() && this.#composer.restore(question.text);
+        if (isBack) await this.#takeBack(conversation, [answer, question], before);
+        else await this.#takeBack(conversation, [answer], isNew ? question.id : before);
         say(describeEnd(result));
       }
     } catch (error) {
@@ -316,7 +336,7 @@ export class ChatView {
       this.#stop = null;
       this.#keepAnswer = () => {};
       this.#composer.setBusy(false);
-      if (!isOpen()) this.#showTree({ jump: false }); // what was opened since may want an answer
+      this.#showTree({ jump: false }); // this question, or one in what was opened since, may want an answer
     }
   }
 
@@ -333,7 +353,7 @@ export class ChatView {
     if (conversation === this.#conversation) this.#log.show(conversation.tree);
     await stored.catch(reportUnsaved);
     if (conversation === this.#conversation) this.#markOpen();
-    await this.#list.refresh();
+    await this.#list.tellOfChange();
   }
 
   /**
@@ -344,12 +364,12 @@ export class ChatView {
     try {
       await conversation.save(messages);
       if (conversation === this.#conversation) this.#markOpen();
-      if (messages.length) await this.#list.refresh();
+      if (messages.length) await this.#list.tellOfChange();
     } catch (error) {
       reportUnsaved(error);
-      this.note(
-        translate("conversations.saveFailed", { reason: error instanceof Error ? error.message : String(error) }),
-      );
+      const reason = error instanceof Error ? error.message : String(error);
+      const isDeleted = error instanceof DeletedElsewhere;
+      this.note(isDeleted ? translate("conversations.gone") : translate("conversations.saveFailed", { reason }));
     }
   }
 
@@ -365,9 +385,8 @@ export class ChatView {
     const newChat = {
       label: translate("chat.new"),
       run: () => {
-        if (isMovable) void this.#takeBack(conversation, [question], before);
+        if (this.#composer.restore(question.text) && isMovable) void this.#takeBack(conversation, [question], before);
         this.startOver();
-        this.#composer.restore(question.text);
         this.#composer.focus();
       },
     };
@@ -381,11 +400,12 @@ export class ChatView {
       },
     };
     const actions = FATAL_KINDS.has(kind) ? [restart] : kind === "context-full" ? [newChat] : [again, newChat];
-    const failure = this.#log.addFailure(error, actions);
-    this.#dismissFailure = () => {
-      this.#dismissFailure = () => {};
-      failure.remove();
-    };
+    this.#failure = this.#log.addFailure(error, actions);
+  }
+
+  #dismissFailure() {
+    this.#failure?.remove();
+    this.#failure = null;
   }
 }
 

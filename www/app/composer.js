@@ -59,9 +59,16 @@ export class Composer {
     if (hadFocus) this.#prompt.focus();
   }
 
-  /** Gives back what was sent, unless something else has been written since. @param {string} text */
+  /**
+   * Gives back what was sent, unless something else has been written since.
+   *
+   * @param {string} text
+   * @returns {boolean} whether there was room for it
+   */
   restore(text) {
-    if (this.#prompt.value === "") this.#write(text);
+    if (this.#prompt.value !== "") return false;
+    this.#write(text);
+    return true;
   }
 
   /** @param {string} text */

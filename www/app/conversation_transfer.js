@@ -71,14 +71,18 @@ export class ConversationTransfer {
       const { MAX_FILE_BYTES, readConversations, withNewIds } = await loadFormats();
       if (file.size > MAX_FILE_BYTES) throw new Error(`expected at most ${MAX_FILE_BYTES} bytes, got ${file.size}`);
       const read = readConversations(await file.text());
-      const here = new Map((await store.list()).map((summary) => [summary.id, summary]));
+      const summaries = await store.list();
+      const ids = new Set(summaries.map(({ id }) => id));
+      // One that went on elsewhere is here under another id, if it was imported before.
+      const states = new Set(summaries.map(stateOf));
       let imported = 0;
       for (const conversation of read) {
-        const known = here.get(conversation.summary.id);
-        if (known?.updatedAt === conversation.summary.updatedAt) continue;
-        const { summary, messages } = withNewIds(conversation, known ? makeId() : conversation.summary.id);
+        const isKnown = ids.has(conversation.summary.id);
+        if (isKnown && states.has(stateOf(conversation.summary))) continue;
+        const { summary, messages } = withNewIds(conversation, isKnown ? makeId() : conversation.summary.id);
         await store.save(summary, messages);
-        here.set(conversation.summary.id, conversation.summary); // a file may hold one twice
+        ids.add(summary.id); // a file may hold one twice
+        states.add(stateOf(summary));
         imported++;
       }
       const texts = [translate("conversations.imported", { count: imported })];
@@ -91,6 +95,11 @@ export class ConversationTransfer {
       this.#onFailed(translate("conversations.importFailed", { name: file.name, reason }));
     }
   }
+}
+
+/** What tells versions of a conversation apart, whatever their ids. @param {ConversationSummary} summary */
+function stateOf({ createdAt, updatedAt }) {
+  return `${createdAt}/${updatedAt}`;
 }
 
 /**

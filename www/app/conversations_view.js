@@ -36,7 +36,7 @@ export class ConversationsView {
 
   /**
    * @param {object} handlers
-   * @param {(id: string) => void} handlers.onOpen
+   * @param {(id: string) => Promise<void>} handlers.onOpen
    * @param {(id: string) => void} handlers.onGone
    * @param {(id: string, title: string) => void} handlers.onRenamed
    */
@@ -46,18 +46,18 @@ export class ConversationsView {
     this.#transfer = new ConversationTransfer({
       onImported: (text) => {
         this.#say(text);
-        void this.#reload();
+        void this.tellOfChange();
       },
       onFailed: (text) => this.#say(text),
     });
     this.#list = new ConversationList({
       onOpen: (id) => {
         this.#drawer.close();
-        onOpen(id);
+        void this.#attempt(() => onOpen(id));
       },
       onRename: (summary, title) => this.#rename(summary, title),
       onDelete: (summary) => this.#delete(summary),
-      onExport: (summary, kind) => this.#transfer.exportOne(summary, kind),
+      onExport: (summary, kind) => this.#attempt(() => this.#transfer.exportOne(summary, kind)),
     });
     this.#search.addEventListener("input", () => {
       clearTimeout(this.#searchTimer);
@@ -102,12 +102,15 @@ export class ConversationsView {
 
   /** Shows what the store has now. */
   async refresh() {
-    if (!this.#store) return;
-    this.#summaries = await this.#store.list();
-    await this.#showFound();
+    await this.#attempt(async () => {
+      if (!this.#store) return;
+      this.#summaries = await this.#store.list();
+      await this.#showFound();
+    });
   }
 
-  async #reload() {
+  /** Shows what the store has now, here and in other tabs. */
+  async tellOfChange() {
     this.#channel.postMessage("changed");
     await this.refresh();
   }
@@ -133,28 +136,51 @@ export class ConversationsView {
    * @param {string} title
    */
   async #rename(summary, title) {
-    await this.#store?.rename(summary.id, title);
-    this.#onRenamed(summary.id, title);
-    await this.#reload();
+    await this.#attempt(async () => {
+      await this.#store?.rename(summary.id, title);
+      this.#onRenamed(summary.id, title);
+      await this.tellOfChange();
+    });
   }
 
   /** @param {ConversationSummary} summary */
   async #delete(summary) {
-    const store = this.#store;
-    const stored = await store?.read(summary.id);
-    if (!store || !stored) return;
-    this.#onGone(summary.id); // before, so that nothing of it is stored any more
-    await store.remove(summary.id);
-    this.#channel.postMessage({ gone: summary.id });
-    await this.#reload();
-    const undo = element("button", { type: "button", className: "link" }, translate("conversations.undo"));
-    undo.addEventListener("click", async () => {
-      await store.save(stored.summary, stored.messages);
-      this.#say("");
-      await this.#reload();
-      this.#list.focus(summary.id);
+    await this.#attempt(async () => {
+      const store = this.#store;
+      const stored = await store?.read(summary.id);
+      if (!store || !stored) return;
+      this.#onGone(summary.id); // before, so that nothing of it is stored any more
+      await store.remove(summary.id);
+      this.#channel.postMessage({ gone: summary.id });
+      await this.tellOfChange();
+      const undo = element("button", { type: "button", className: "link" }, translate("conversations.undo"));
+      const restore = async () => {
+        await store.save(stored.summary, stored.messages);
+        this.#say("");
+        await this.tellOfChange();
+        this.#list.focus(summary.id);
+      };
+      undo.addEventListener("click", () => this.#attempt(restore, undo));
+      this.#say(translate("conversations.deleted", { title: summary.title }), undo);
     });
-    this.#say(translate("conversations.deleted", { title: summary.title }), undo);
+  }
+
+  /**
+   * Does something with the store, and says so if that fails.
+   *
+   * @param {() => Promise<void>} run
+   * @param {...HTMLElement} more what may help then
+   */
+  async #attempt(run, ...more) {
+    try {
+      await run();
+    } catch (error) {
+      console.warn("Conversations could not be read or stored:", error);
+      this.#say(
+        translate("conversations.failed", { reason: error instanceof Error ? error.message : String(error) }),
+        ...more,
+      );
+    }
   }
 
   /**

@@ -27,6 +27,11 @@ export function element(tag, properties = {}, ...children) {
   return created;
 }
 
+/** Whether what has the focus can't be seen any more: browsers take the focus from it soon, and give it to nothing. */
+export function isFocusHidden() {
+  return document.activeElement?.getClientRects().length === 0;
+}
+
 /**
  * Whether an input method composes a character: then Enter and Escape belong to it. Safari's last event of a composition
  * is known by its code alone.

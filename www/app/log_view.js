@@ -26,6 +26,8 @@ export class LogView {
   #handlers;
   /** @type {{ message: StoredMessage, view: QuestionView | AnswerView }[]} */
   #shown = [];
+  /** Answers whose texts aren't all on the page yet, the newest last. @type {AnswerView[]} */
+  #unfilled = [];
   #filling = new AbortController();
   /** What is said below the last question while it has no answer. @type {HTMLElement | null} */
   #unanswered = null;
@@ -41,6 +43,7 @@ export class LogView {
 
   clear() {
     this.#filling.abort();
+    this.#unfilled = [];
     this.#shown = [];
     this.#unanswered = null;
     this.#log.replaceChildren();
@@ -60,18 +63,17 @@ export class LogView {
     const differs = this.#shown.findIndex(({ message }, index) => message.id !== path[index]?.id);
     const kept = differs < 0 ? this.#shown.length : differs;
     for (const { view } of this.#shown.splice(kept)) view.element.remove();
-    /** @type {AnswerView[]} */
-    const unfilled = [];
+    this.#unfilled = this.#unfilled.filter(({ element }) => element.isConnected);
     for (const message of path.slice(kept)) {
       const view = this.#add(message);
       if (!(view instanceof AnswerView)) continue;
       view.takeStored();
-      unfilled.push(view);
+      this.#unfilled.push(view);
     }
     this.#showVersions(tree);
     this.#empty.hidden = path.length > 0;
     if (jump) this.#follow.jump();
-    void this.#fill(unfilled);
+    void this.#fill();
   }
 
   /** @param {StoredMessage} message @param {ConversationTree} tree @returns {AnswerView} */
@@ -165,15 +167,15 @@ export class LogView {
     }
   }
 
-  /** Shows the texts of stored answers, the newest first. @param {AnswerView[]} answers */
-  async #fill(answers) {
+  /** Shows the texts of stored answers, the newest first. */
+  async #fill() {
     this.#filling.abort();
     this.#filling = new AbortController();
     const step = () => {
-      const last = answers.at(-1);
+      const last = this.#unfilled.at(-1);
       if (!last) return false;
-      if (!last.step()) answers.pop();
-      return answers.length > 0;
+      if (!last.step()) this.#unfilled.pop();
+      return this.#unfilled.length > 0;
     };
     await runInSteps(step, { signal: this.#filling.signal, onSlice: () => this.#follow.keep() });
   }

@@ -3,7 +3,7 @@ import { Engine, storedModels } from "../qwisp.js";
 import { askToKeep } from "./ask_to_keep.js";
 import { ChatView } from "./chat_view.js";
 import { openConversationStore } from "./conversations/conversation_store.js";
-import { byId } from "./dom.js";
+import { byId, isFocusHidden } from "./dom.js";
 import { FailureView } from "./failure_view.js";
 import { FileOpener } from "./file_opener.js";
 import { HealthView } from "./health_view.js";
@@ -14,7 +14,7 @@ import { LoadingView } from "./loading_view.js";
 import { choiceOfFile, choiceOfStored, listModelChoices } from "./model_choices.js";
 import { ModelsView } from "./models_view.js";
 import { describeNotKept } from "./not_kept.js";
-import { forgetNewChat, readPageOptions } from "./page_options.js";
+import { forgetWishes, readPageOptions } from "./page_options.js";
 import { PrivacyView } from "./privacy_view.js";
 import { chatOptions } from "./settings.js";
 import { SettingsView } from "./settings_view.js";
@@ -37,7 +37,7 @@ new InstalledPage();
 
 async function runPage() {
   const options = readPageOptions(location.search);
-  if (options.newChat) forgetNewChat();
+  forgetWishes();
   const opening = openConversationStore();
   const settingsView = new SettingsView({
     isOverruled: options.system !== null || Object.keys(options.generation).length > 0,
@@ -134,11 +134,15 @@ async function runPage() {
   }
 
   /** A new conversation without a model is what the start page is for. */
-  function leaveEmptyChat() {
+  async function leaveEmptyChat() {
     showWayBack();
     if (engine || !chatView.isShown) return;
-    if (loading) showLoading();
-    else void chooseModel();
+    if (loading) return showLoading();
+    const shown = showStart();
+    // Another tab may have deleted the conversation, while somebody here does something else.
+    const wasFocused = isFocusHidden();
+    await shown;
+    if (wasFocused) modelsView.focus();
   }
 
   /**
@@ -227,19 +231,19 @@ async function runPage() {
     ]);
   }
 
-  onLaunch(({ newChat, autoload }) => {
-    if (newChat) {
-      chatView.startOver();
-      if (engine) showChat();
-    } else if (!autoload) {
-      void chooseModel();
-    }
-  });
   await chatView.useStore(await opening, { isNew: options.newChat });
   await modelsView.look();
   // An address alone is no consent to a download: anyone may have made it.
   const autoloaded = options.autoload ? modelsView.storedChoice(options.model) : null;
-  if (!chatView.isEmpty) showChat();
-  else if (!autoloaded) await showStart();
+  if (options.chooseModel || (chatView.isEmpty && !autoloaded)) await showStart();
+  else if (!chatView.isEmpty) showChat();
+  onLaunch(({ newChat, chooseModel: isToChoose }) => {
+    if (newChat) {
+      chatView.startOver();
+      if (engine) showChat();
+    } else if (isToChoose) {
+      void chooseModel();
+    }
+  });
   if (autoloaded) await load(autoloaded);
 }

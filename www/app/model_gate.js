@@ -23,8 +23,8 @@ export class ModelGate {
   /** @param {() => Gate} describe is asked again when the language changes */
   show(describe) {
     this.#describe = describe;
+    this.#section.hidden = false; // before: what changes while it is hidden isn't read out
     this.#render();
-    this.#section.hidden = false;
   }
 
   hide() {
@@ -32,10 +32,16 @@ export class ModelGate {
     this.#section.hidden = true;
   }
 
+  focus() {
+    this.#actions.querySelector("button")?.focus();
+  }
+
   #render() {
     if (!this.#describe) return;
     const { text, actions } = this.#describe();
+    const hadFocus = this.#actions.contains(document.activeElement);
     this.#text.textContent = text;
     this.#actions.replaceChildren(...actionButtons(actions));
+    if (hadFocus) this.focus();
   }
 }

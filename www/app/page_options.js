@@ -8,6 +8,7 @@
  * - `kv-cache`: how keys and values are kept: `f16` (default) or `q8`
  * - `autoload=1`: start at once, without the question, a model that is kept on this device from before
  * - `new-chat=1`: begin a new conversation instead of opening the last one
+ * - `choose-model=1`: show the choice of models instead of the last conversation
  * - `system`: system prompt of every chat
  * - `lang`: language of the page, which `i18n.js` reads
  * - `temperature`, `top-p`, `top-k`, `min-p`, `repetition-penalty`, `max-tokens`, `seed`: how to generate
@@ -21,6 +22,7 @@
  * @property {import("../qwisp.js").KvCache} kvCache
  * @property {boolean} autoload
  * @property {boolean} newChat
+ * @property {boolean} chooseModel
  * @property {string | null} system
  * @property {import("../qwisp.js").ChatOptions} generation
  */
@@ -43,12 +45,15 @@ const GENERATION_OPTIONS = /** @type {const} */ ({
 });
 
 const NEW_CHAT = "new-chat";
+const CHOOSE_MODEL = "choose-model";
+/** What the icon of the installed page and its shortcuts may ask for. */
+export const LAUNCH_PARAMETERS = ["autoload", NEW_CHAT, CHOOSE_MODEL];
 
-/** Takes the wish for a new conversation out of the page's address: it was for this visit alone. */
-export function forgetNewChat() {
+/** Takes out of the page's address what was for this visit alone. */
+export function forgetWishes() {
   const address = new URL(location.href);
-  address.searchParams.delete(NEW_CHAT);
-  history.replaceState(history.state, "", address);
+  for (const wish of [NEW_CHAT, CHOOSE_MODEL]) address.searchParams.delete(wish);
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
 }
 
 /**
@@ -73,6 +78,7 @@ export function readPageOptions(query) {
     kvCache: readKvCache(parameters.get("kv-cache") ?? "f16"),
     autoload: parameters.get("autoload") === "1",
     newChat: parameters.get(NEW_CHAT) === "1",
+    chooseModel: parameters.get(CHOOSE_MODEL) === "1",
     system: parameters.get("system"),
     generation,
   };

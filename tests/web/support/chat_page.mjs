@@ -6,7 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * @typedef {{ text?: string, thinking?: string, waitMs?: number, fail?: import("../../../www/engine/qwisp.js").ErrorKind }} DictatedPiece
+ * @typedef {object} DictatedPiece
+ * @property {string} [text]
+ * @property {string} [thinking]
+ * @property {number} [waitMs] before it comes
+ * @property {number} [stopMs] how long the engine takes to stop, if it is told to before the piece has come
+ * @property {import("../../../www/engine/qwisp.js").ErrorKind} [fail]
  * @typedef {import("./browser.mjs").TestPage} TestPage
  */
 
@@ -27,7 +32,7 @@ DictatedEngine.prototype.chat = function (messages, options) {
   async function* read() {
     for (const piece of pieces) {
       if (piece.waitMs) await Promise.race([pause(piece.waitMs), new Promise((resolve) => options.signal.addEventListener("abort", resolve))]);
-      if (options.signal.aborted) { finishReason = "abort"; break; }
+      if (options.signal.aborted) { await pause(piece.stopMs ?? 0); finishReason = "abort"; break; }
       if (piece.fail) throw new DictatedError(piece.fail, "a dictated failure");
       text += piece.text ?? "";
       thinking += piece.thinking ?? "";

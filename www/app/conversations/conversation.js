@@ -8,6 +8,9 @@ import { titleOf } from "./title.js";
  * @typedef {import("../../engine/qwisp.js").Message} Message
  */
 
+/** Another tab has deleted the conversation. What is said in it isn't stored, unless that tab brings it back. */
+export class DeletedElsewhere extends Error {}
+
 /** One conversation and its place in the store. It is stored from its first question on. */
 export class Conversation {
   #store;
@@ -79,7 +82,8 @@ export class Conversation {
   }
 
   /**
-   * Stores these messages, those that could not be stored before, and which version is shown.
+   * Stores these messages, those that could not be stored before, and which version is shown. Rejects with what the store
+   * says, or `DeletedElsewhere`.
    *
    * @param {StoredMessage[]} messages
    */
@@ -94,7 +98,7 @@ export class Conversation {
       this.#unsaved.clear();
       try {
         if (!this.#isStored) await this.#store.save(summary, sent);
-        else if (!(await this.#store.update(summary, sent))) this.#isGone = true;
+        else if (!(await this.#store.update(summary, sent))) throw new DeletedElsewhere();
         this.#isStored = true;
       } catch (error) {
         for (const message of sent) if (this.#tree.get(message.id)) this.#unsaved.add(message);
@@ -117,17 +121,15 @@ export class Conversation {
     const gone = messages.filter(({ id }) => !this.#tree.get(id));
     for (const message of gone) this.#unsaved.delete(message);
     const isEmpty = !this.#tree.messages.length;
+    if (isEmpty) this.#summary.title = ""; // the next question gives it one
     this.#summary.leafId = this.#tree.leafId;
     const summary = { ...this.#summary };
     await this.#inTurn(async () => {
       if (!this.#isStored) return;
-      if (isEmpty) {
-        this.#isStored = false;
-        await this.#store.remove(this.id);
-      } else {
-        await this.#store.removeMessages(gone.map(({ id }) => id));
-        if (!(await this.#store.update(summary))) this.#isGone = true;
-      }
+      const ids = gone.map(({ id }) => id);
+      if (await this.#store.removeMessages(summary, ids)) return;
+      if (!isEmpty) throw new DeletedElsewhere();
+      this.#isStored = false;
     });
   }
 

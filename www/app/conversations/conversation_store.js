@@ -1,5 +1,7 @@
 /** Where conversations are kept: the browser's IndexedDB, or, where it refuses, this page's memory. */
 import { openDB } from "../vendor/idb.js";
+import { ConversationTree } from "./conversation_tree.js";
+import { memoryStore } from "./memory_store.js";
 
 /**
  * What a list shows of a conversation.
@@ -23,7 +25,9 @@ import { openDB } from "../vendor/idb.js";
  * @property {(summary: ConversationSummary, messages?: StoredMessage[]) => Promise<boolean>} update the same for what is
  *   stored already, under the title that it has there; false, and nothing is stored, if it has been removed since
  * @property {(id: string, title: string) => Promise<void>} rename
- * @property {(ids: string[]) => Promise<void>} removeMessages
+ * @property {(summary: ConversationSummary, ids: string[]) => Promise<boolean>} removeMessages takes out those of these
+ *   messages, the last one first, that nothing else follows, and the conversation if none is left; else updates the summary.
+ *   Other tabs may have added some. Says whether the conversation is still there
  * @property {(id: string) => Promise<void>} remove
  * @property {(ids: string[]) => Promise<StoredMessage[]>} messagesOf all messages of these conversations
  */
@@ -31,13 +35,28 @@ import { openDB } from "../vendor/idb.js";
 const NAME = "qwisp-chats";
 const VERSION = 1;
 
-/** @returns {Promise<ConversationStore>} */
+/** Far longer than it takes; the page shows nothing before. */
+const OPEN_MS = 5000;
+
+/**
+ * The store of this browser; the page's memory if that refuses, fails, or doesn't answer in time.
+ *
+ * @returns {Promise<ConversationStore>}
+ */
 export async function openConversationStore() {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the database did not answer within ${OPEN_MS} ms`)), OPEN_MS);
+  });
   try {
-    return await openIndexedDb();
+    const store = await Promise.race([openIndexedDb(), late]);
+    await Promise.race([store.list(), late]); // some open, and fail then
+    return store;
   } catch (error) {
     console.warn("Conversations are not kept:", error);
     return memoryStore();
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -93,10 +112,18 @@ async function openIndexedDb() {
       if (known) void transaction.store.put({ ...known, title });
       await transaction.done;
     },
-    removeMessages: async (ids) => {
-      const transaction = (await reopen()).transaction("messages", "readwrite");
-      for (const id of ids) void transaction.store.delete(id);
+    removeMessages: async (summary, ids) => {
+      const transaction = (await reopen()).transaction(["conversations", "messages"], "readwrite");
+      const conversations = transaction.objectStore("conversations");
+      const messages = transaction.objectStore("messages");
+      const tree = new ConversationTree(await messages.index("conversationId").getAll(summary.id));
+      for (const id of ids) if (tree.remove(id)) void messages.delete(id);
+      const isLeft = tree.messages.length > 0;
+      const known = await conversations.get(summary.id);
+      if (known && isLeft) void conversations.put({ ...summary, title: known.title });
+      else void conversations.delete(summary.id);
       await transaction.done;
+      return known !== undefined && isLeft;
     },
     remove: async (id) => {
       const transaction = (await reopen()).transaction(["conversations", "messages"], "readwrite");
@@ -106,45 +133,5 @@ async function openIndexedDb() {
       await transaction.done;
     },
     messagesOf: async (ids) => (await Promise.all(ids.map(messagesOf))).flat(),
-  };
-}
-
-/** @returns {ConversationStore} */
-export function memoryStore() {
-  /** @type {Map<string, ConversationSummary>} */
-  const summaries = new Map();
-  /** @type {Map<string, StoredMessage>} */
-  const messages = new Map();
-  /** @param {string} id */
-  const messagesOf = (id) => [...messages.values()].filter(({ conversationId }) => conversationId === id);
-
-  return {
-    isKept: false,
-    list: async () => [...summaries.values()].sort((a, b) => b.updatedAt - a.updatedAt),
-    read: async (id) => {
-      const summary = summaries.get(id);
-      return summary ? structuredClone({ summary, messages: messagesOf(id) }) : null;
-    },
-    save: async (summary, added = []) => {
-      summaries.set(summary.id, structuredClone(summary));
-      for (const message of added) messages.set(message.id, structuredClone(message));
-    },
-    update: async (summary, added = []) => {
-      const known = summaries.get(summary.id);
-      if (!known) return false;
-      summaries.set(summary.id, { ...structuredClone(summary), title: known.title });
-      for (const message of added) messages.set(message.id, structuredClone(message));
-      return true;
-    },
-    rename: async (id, title) => {
-      const known = summaries.get(id);
-      if (known) summaries.set(id, { ...known, title });
-    },
-    removeMessages: async (ids) => ids.forEach((id) => messages.delete(id)),
-    remove: async (id) => {
-      summaries.delete(id);
-      for (const message of messagesOf(id)) messages.delete(message.id);
-    },
-    messagesOf: async (ids) => structuredClone(ids.flatMap(messagesOf)),
   };
 }

@@ -101,12 +101,13 @@ export class ConversationTree {
     this.#leafId = id;
   }
 
-  /** Takes out a message that nothing follows. @param {string} id */
+  /** Takes out a message that nothing follows. @param {string} id @returns {boolean} whether that was so */
   remove(id) {
     const message = this.#messages.get(id);
-    if (!message || this.#lastChild(id)) return;
+    if (!message || this.#lastChild(id)) return false;
     this.#messages.delete(id);
     if (this.#leafId === id) this.#leafId = message.parentId;
+    return true;
   }
 
   /** @param {string} id */
