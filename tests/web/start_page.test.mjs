@@ -309,7 +309,7 @@ describe("the start page", { timeout: 12 * TIMEOUT_MS }, () => {
     const facts = await dialog.locator(".facts").innerText();
     assert.match(facts, /Time to first token\s+[\d.]+ m?s/);
     assert.match(facts, /Memory\s+\d+ .B weights/);
-    assert.match(facts, /Not on\s+WebGPU: there is no graphics card behind it/);
+    assert.match(facts, /Not on\s+WebGPU: this browser or device does not offer it/);
     assert.ok(Number(await dialog.getByRole("meter").getAttribute("aria-valuenow")) > 0);
     await page.evaluate(() => localStorage.clear()); // the next visit begins with a choice
     await page.close();

@@ -1,3 +1,5 @@
+import { QwispError } from "./errors.js";
+
 /**
  * Several tabs that want the same file download it once: one has the turn, by a lock that ends with its worker, and the others
  * see its progress. Who gets the turn next finds the file complete, or goes on where the other one was. A tab that was put to
@@ -7,8 +9,6 @@
  * @typedef {(progress: LoadProgress) => void} Report
  * @typedef {Pick<LoadProgress, "phase" | "loadedBytes" | "totalBytes">} Progress
  */
-
-import { QwispError } from "./errors.js";
 
 /** How often whoever has the turn gives a sign of life. */
 const BEAT_MS = 1000;

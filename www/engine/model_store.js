@@ -32,7 +32,7 @@ import { checkHashes, mergeManifest } from "./merge_manifest.js";
 /**
  * @typedef {{ bytes: Uint8Array, sha256: string | null }} HashedRecord
  * @typedef {(address: string, index: number) => Promise<HashedRecord | null>} ReadRecord
- * @typedef {{ read: ReadRecord, close(): void }} RecordReader
+ * @typedef {{ read: ReadRecord, close(): Promise<void> }} RecordReader
  * @typedef {(readHere: ReadRecord) => RecordReader} MakeReader
  */
 
@@ -99,8 +99,6 @@ export class ModelStore {
   #database;
   /** Who reads and hashes records. @type {RecordReader | null} */
   #reader = null;
-  /** @type {MakeReader | null} */
-  #makeReader = null;
   /** Rejects if this worker may not write. */
   #checkWrites = async () => {};
   /** What a record is copied into on its way, so that writing a model leaves no garbage. @type {Uint8Array | null} */
@@ -138,23 +136,19 @@ export class ModelStore {
     return new ModelStore(await opened);
   }
 
-  close() {
-    this.#reader?.close();
+  /** Resolves when whoever reads has closed the database, too. */
+  async close() {
     this.#database.close();
+    await this.#reader?.close();
   }
 
   /**
-   * From now on `hashedRecord` lets another one read, who is made when the first record is asked for, or by `startReader`.
+   * From now on `hashedRecord` lets another one read.
    *
    * @param {MakeReader} makeReader
    */
   readElsewhere(makeReader) {
-    this.#makeReader = makeReader;
-  }
-
-  /** Says that records will be asked for. */
-  startReader() {
-    this.#reader ??= this.#makeReader?.((address, index) => this.#hashedRecord(address, index)) ?? null;
+    this.#reader = makeReader((address, index) => this.#hashedRecord(address, index));
   }
 
   /**
@@ -197,7 +191,6 @@ export class ModelStore {
    * @returns {Promise<HashedRecord | null>}
    */
   hashedRecord(address, index) {
-    this.startReader();
     return this.#reader ? this.#reader.read(address, index) : this.#hashedRecord(address, index);
   }
 

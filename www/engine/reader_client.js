@@ -1,3 +1,4 @@
+import { settleWithin } from "./settle_within.js";
 import { startModuleWorker } from "./start_worker.js";
 
 /**
@@ -12,6 +13,8 @@ import { startModuleWorker } from "./start_worker.js";
 
 /** As many as there are cores on the smallest of devices: reading a record takes a thread as long as hashing it. */
 const READERS = 2;
+/** How long a reader may take to close its database. */
+const CLOSING_PATIENCE_MS = 1000;
 
 /** Reads records in workers. Until one is ready, and where none can be, the engine's worker reads itself. */
 export class ReaderClient {
@@ -36,8 +39,8 @@ export class ReaderClient {
     return ready[this.#turn++ % ready.length].read(address, index);
   }
 
-  close() {
-    for (const reader of this.#readers) reader.close();
+  async close() {
+    await Promise.all(this.#readers.map((reader) => reader.close()));
   }
 }
 
@@ -49,6 +52,8 @@ class Reader {
   /** @type {Map<number, PendingRecord>} */
   #pending = new Map();
   #lastId = 0;
+  /** @type {(value?: unknown) => void} */
+  #onClosed = () => {};
   #readHere;
 
   /** @param {import("./model_store.js").ReadRecord} readHere */
@@ -79,12 +84,18 @@ class Reader {
     });
   }
 
-  close() {
+  /** Lets the worker close its database before it is ended, for the sake of other workers' transactions. */
+  async close() {
     this.isReady = false;
-    this.#worker?.terminate();
-    this.#worker = null;
     for (const { reject } of this.#pending.values()) reject(new Error("the store was closed"));
     this.#pending.clear();
+    if (this.#lastId > 0) {
+      const closed = new Promise((resolve) => (this.#onClosed = resolve));
+      this.#worker?.postMessage({ isOver: true });
+      if (this.#worker) await settleWithin(closed, CLOSING_PATIENCE_MS);
+    }
+    this.#worker?.terminate();
+    this.#worker = null;
   }
 
   #giveUp() {
@@ -95,9 +106,20 @@ class Reader {
     this.#pending.clear();
   }
 
-  /** @param {{ isReady?: boolean, id: number, record: HashedRecord | null, error?: { name: string, message: string } }} message */
-  #receive({ isReady, id, record, error }) {
+  /**
+   * @param {{
+   *   isReady?: boolean,
+   *   isUnable?: boolean,
+   *   isClosed?: boolean,
+   *   id: number,
+   *   record: HashedRecord | null,
+   *   error?: { name: string, message: string },
+   * }} message
+   */
+  #receive({ isReady, isUnable, isClosed, id, record, error }) {
     if (isReady) this.isReady = true;
+    if (isUnable) this.#giveUp();
+    if (isClosed) this.#onClosed();
     const pending = this.#pending.get(id);
     if (!pending) return;
     this.#pending.delete(id);

@@ -4,11 +4,19 @@
  */
 import { ModelStore } from "./model_store.js";
 
-const opening = ModelStore.open();
+/** Opened for the first record. @type {Promise<ModelStore> | null} */
+let opening = null;
 
-addEventListener("message", async ({ data: { id, address, index } }) => {
+addEventListener("message", async ({ data: { isOver, id, address, index } }) => {
+  if (isOver) {
+    await (await opening?.catch(() => null))?.close();
+    return postMessage({ isClosed: true });
+  }
+  opening ??= ModelStore.open();
+  const store = await opening.catch(() => null);
+  if (!store) return postMessage({ isUnable: true });
   try {
-    const record = await (await opening).hashedRecord(address, index);
+    const record = await store.hashedRecord(address, index);
     postMessage({ id, record }, { transfer: record ? [record.bytes.buffer] : [] });
   } catch (error) {
     const { name, message } = /** @type {Error} */ (error);
@@ -16,7 +24,4 @@ addEventListener("message", async ({ data: { id, address, index } }) => {
   }
 });
 
-opening.then(
-  () => postMessage({ isReady: true }),
-  () => close(),
-);
+postMessage({ isReady: true });

@@ -25,6 +25,12 @@ let queue = Promise.resolve();
 /** @type {any} */
 let engine = null;
 
+/**
+ * A smaller file is read sooner than readers start. And workers that are ended while they start can leave Firefox 153 with a
+ * database of which no other worker's transactions come to an end.
+ */
+const READERS_FROM_BYTES = 64 << 20;
+
 /** @type {Record<string, (args: any[], context: CallContext) => unknown>} */
 const methods = {
   async load([options], { report, signal }) {
@@ -33,9 +39,11 @@ const methods = {
     // A browser that refuses to store anything can still chat.
     const store = options.cache ? await ModelStore.open().catch(() => null) : null;
     try {
-      store?.readElsewhere((readHere) => new ReaderClient(readHere));
+      const stored = await store?.manifest(options.address).catch(() => null);
       // What reads starts together with the module.
-      if (await store?.manifest(options.address).catch(() => null)) store?.startReader();
+      if (stored && stored.totalBytes >= READERS_FROM_BYTES) {
+        store?.readElsewhere((readHere) => new ReaderClient(readHere));
+      }
       const { WasmEngine } = await starting;
       const load = (/** @type {(progress: any) => void} */ report, /** @type {AbortSignal} */ signal) =>
         WasmEngine.load(options, store ?? undefined, new HttpClient(signal, options.stallMs), report, signal);
@@ -46,7 +54,7 @@ const methods = {
           })
         : await load(report, signal);
     } finally {
-      store?.close();
+      await store?.close();
     }
     return engine.info();
   },
