@@ -86,10 +86,10 @@ describeInEachBrowser("the installed page", { timeout: 8 * TIMEOUT_MS }, (browse
 
   const query = `?${new URLSearchParams({ backend: "cpu", "max-tokens": "8", temperature: "0" })}`;
 
-  // What makes a page an application is asked of Chromium's developer tools; caches and versions are the same everywhere.
-  const inChromium = browserName === "chromium" ? it : it.skip;
+  /** What makes a page an application is asked of Chromium's developer tools; caches and versions are the same everywhere. */
+  const skip = browserName !== "chromium" && "asked of Chromium's developer tools";
 
-  inChromium("meets what browsers ask of an application", { timeout: TIMEOUT_MS }, async () => {
+  it("meets what browsers ask of an application", { timeout: TIMEOUT_MS, skip }, async () => {
     const server = await listen(createHandler({ distDir: DIST }));
     const page = await openPage(server.url);
     const session = await /** @type {import("playwright-core").Page} */ (page)
@@ -150,7 +150,7 @@ describeInEachBrowser("the installed page", { timeout: 8 * TIMEOUT_MS }, (browse
     await page.close();
   });
 
-  inChromium("keeps no weights itself", { timeout: TIMEOUT_MS }, async () => {
+  it("keeps no weights itself", { timeout: TIMEOUT_MS, skip }, async () => {
     const server = await listen(createHandler({ distDir: DIST, modelPath }));
     const page = await openPage(`${server.url}${query}`);
     await page.getByRole("button", { name: /^Download/ }).click();
@@ -183,7 +183,7 @@ describeInEachBrowser("the installed page", { timeout: 8 * TIMEOUT_MS }, (browse
     await page.close();
   });
 
-  inChromium("offers a new version, and changes when told to", { timeout: TIMEOUT_MS }, async () => {
+  it("offers a new version, and changes when told to", { timeout: TIMEOUT_MS, skip }, async () => {
     const folder = mkdtempSync(join(tmpdir(), "qwisp-dist-"));
     cpSync(DIST, folder, { recursive: true });
     const server = await listen(createHandler({ distDir: folder, modelPath }));

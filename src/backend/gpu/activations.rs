@@ -40,7 +40,7 @@ pub(super) struct Activations {
     pub(super) no_bias: wgpu::Buffer,
     /// f32 `[MAX_LOGIT_ROWS, logit_columns]`, for the host or for the sampler.
     pub(super) logits: wgpu::Buffer,
-    /// The width of a row of logits: the vocabulary, and what makes each row start where a storage buffer can be bound.
+    /// [`logit_columns`] of the vocabulary.
     pub(super) logit_columns: usize,
     /// Host-readable copy of the logits.
     pub(super) staging: wgpu::Buffer,
@@ -52,6 +52,11 @@ pub(super) const ROW_STEP_BYTES: usize = 256;
 /// What core WebGPU asks of the offset of a storage buffer.
 const STORAGE_OFFSET_BYTES: usize = 256;
 
+/// The width of a row of logits: the vocabulary, and what makes each row start where a storage buffer can be bound.
+pub(super) fn logit_columns(vocabulary: usize) -> usize {
+    vocabulary.next_multiple_of(STORAGE_OFFSET_BYTES / size_of::<f32>())
+}
+
 impl Activations {
     pub(super) fn new(device: &Device, dimensions: &Dimensions) -> Self {
         use wgpu::BufferUsages as Usage;
@@ -62,7 +67,7 @@ impl Activations {
         let rotations = buffer("rotations", size_of_val(&table[..]), Usage::STORAGE | Usage::COPY_DST);
         device.queue.write_buffer(&rotations, 0, bytemuck::cast_slice(&table));
         let partial_floats = AttentionDecode::partial_floats(dimensions, AttentionDecode::splits(dimensions.context));
-        let logit_columns = dimensions.vocabulary.next_multiple_of(STORAGE_OFFSET_BYTES / size_of::<f32>());
+        let logit_columns = logit_columns(dimensions.vocabulary);
         let logits_bytes = MAX_LOGIT_ROWS * logit_columns * size_of::<f32>();
         Self {
             tokens: buffer("tokens", MAX_PASS_TOKENS * size_of::<u32>(), Usage::STORAGE | Usage::COPY_DST),

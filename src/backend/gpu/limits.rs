@@ -1,5 +1,6 @@
 //! What shapes a GPU can take.
 
+use super::activations::logit_columns;
 use super::device::{Device, MAX_BINDING_BYTES};
 use super::operations::{Attention, AttentionDecode};
 use crate::backend::{Dimensions, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
@@ -20,7 +21,7 @@ pub(super) fn check(device: &Device, dimensions: &Dimensions) -> Result<()> {
     let largest_bytes = [
         ("a layer's keys", kv_cache.number_bytes(product(&[kv_heads, context, head_dim]))),
         ("the rotary table", product(&[context, head_dim, 4])),
-        ("the logits", product(&[MAX_LOGIT_ROWS, vocabulary, 4])),
+        ("the logits", product(&[MAX_LOGIT_ROWS, logit_columns(vocabulary), 4])),
         ("the residual stream", product(&[MAX_PASS_TOKENS, hidden, 4])),
         ("queries, keys and values", product(&[MAX_PASS_TOKENS, heads + 2 * kv_heads, head_dim, 4])),
         ("the feed-forward activations", product(&[MAX_PASS_TOKENS, feed_forward, 4])),
