@@ -9,6 +9,7 @@ use qwisp::backend::{Counters, KvCacheFormat, MAX_BATCH};
 use qwisp::engine::{BatchItem, ChatOptions, Engine, FinishReason, Reply};
 use qwisp::generate::{Random, Sampling, prefill};
 use qwisp::load::LoadOptions;
+use qwisp::model::Wanted;
 use qwisp::text::{Message, Piece, Role};
 
 use self::reference::qwen::Qwen;
@@ -70,7 +71,7 @@ fn a_pass_over_several_conversations_gives_each_the_logits_of_the_reference() {
                 model.exchange_cache(&mut cache);
                 // Passes of 8 tokens are in f32 on every tier.
                 for pass in tokens[..tokens.len() - 4].chunks(8) {
-                    model.forward(pass).expect("there is room");
+                    model.forward(pass, Wanted::All).expect("there is room");
                 }
                 model.exchange_cache(&mut cache);
                 cache
@@ -251,6 +252,6 @@ fn a_conversation_takes_the_place_of_one_that_ended_with_what_they_have_in_commo
     assert!(counts[MAX_BATCH..].iter().all(|&count| count > 0), "{counts:?}");
     assert_eq!(cached[1], cached[0], "nothing is left from one batch to the next");
     let prompt = engine.prompt_tokens(&items[0].messages, &ChatOptions::default()).expect("the template is good");
-    let kept = block_on(prefill(engine.model_mut(), &prompt, || false)).expect("there is room").cached_tokens;
+    let kept = block_on(prefill(engine.model_mut(), &prompt, || false)).expect("there is room");
     assert_eq!(kept, 0, "the model's own cache had no part in it");
 }

@@ -100,6 +100,9 @@ impl Backend for CountingDevice {
     fn attention(&mut self, _: Option<&HeadNorms<()>>, _: &usize) {
         unreachable!()
     }
+    fn keep_last_row(&mut self) {
+        unreachable!()
+    }
     fn attention_output(&mut self, (): &(), (): &()) {
         unreachable!()
     }
@@ -133,7 +136,7 @@ impl Backend for CountingDevice {
     fn start_answer(&mut self, (): &(), _: &Sampling, _: usize, _: &[u32]) {
         unreachable!()
     }
-    fn sample_rows(&mut self, (): &(), (): &(), _: usize, _: &[Option<&()>]) {
+    fn sample_rows(&mut self, (): &(), (): &(), _: &[Option<&()>]) {
         unreachable!()
     }
     async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {

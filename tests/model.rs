@@ -9,7 +9,7 @@ use qwisp::backend::gpu::tier::Tier;
 use qwisp::backend::{Backend as _, Counters, KvCacheFormat, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 use qwisp::generate::{Generator, Random, Sampler, Sampling, prefill};
 use qwisp::gguf::Header;
-use qwisp::model::Model;
+use qwisp::model::{Model, Wanted};
 
 use self::reference::qwen::Qwen;
 use self::support::closeness::{assert_close, widen};
@@ -70,8 +70,8 @@ fn random_tokens(count: usize) -> Vec<u32> {
 /// The logits of the last token, computed in as few passes as possible.
 fn last_logits(model: &mut Model<GpuBackend>, tokens: &[u32]) -> Vec<f32> {
     block_on(async {
-        let prefilled = prefill(model, tokens, || false).await?;
-        model.logits(prefilled.last_row, 1).await
+        prefill(model, tokens, || false).await?;
+        model.logits(0, 1).await
     })
     .expect("the device computes")
 }
@@ -103,7 +103,7 @@ fn logits_are_those_of_the_reference_whatever_the_shape() {
     for (name, tiny) in cases {
         let mut model = load_model(&tiny.bytes());
         let expected = Qwen::new(&tiny).logits(&tokens);
-        model.forward(&tokens).expect("there is room");
+        model.forward(&tokens, Wanted::All).expect("there is room");
         for (index, expected) in expected.chunks(MAX_LOGIT_ROWS).enumerate() {
             let got = block_on(model.logits(index * MAX_LOGIT_ROWS, expected.len())).expect("the device computes");
             assert_close(&format!("{name}, logits {index}"), &got, &expected.concat(), LOGITS);
@@ -137,7 +137,7 @@ fn logits_are_those_of_the_reference_on_every_tier() {
             let (prompt, answer) = tokens.split_at(35);
             assert_close(&case, &last_logits(&mut model, prompt), &expected[prompt.len() - 1], tolerance);
             for (token, expected) in answer.iter().zip(&expected[prompt.len()..]) {
-                model.forward(&[*token]).expect("there is room");
+                model.forward(&[*token], Wanted::All).expect("there is room");
                 let got = block_on(model.logits(0, 1)).expect("the device computes");
                 assert_close(&format!("{case}, an answer"), &got, expected, tolerance);
             }
@@ -157,7 +157,7 @@ fn passes_of_many_tokens_and_of_one_give_the_same() {
 
     let mut one_by_one = load_model(&tiny.bytes());
     for (position, token) in tokens.iter().enumerate() {
-        one_by_one.forward(&[*token]).expect("there is room");
+        one_by_one.forward(&[*token], Wanted::All).expect("there is room");
         let got = block_on(one_by_one.logits(0, 1)).expect("the device computes");
         assert_close(&format!("one by one, token {position}"), &got, &expected[position], LOGITS);
     }
@@ -177,7 +177,7 @@ fn a_long_context_of_qwen3_gives_the_same() {
             let got = last_logits(&mut model, &tokens[..prompt]);
             assert_close(&format!("{kv_cache:?}, a prompt of {prompt}"), &got, &expected[prompt - 1], tolerance);
             for position in prompt..prompt + 6 {
-                model.forward(&tokens[position..position + 1]).expect("there is room");
+                model.forward(&tokens[position..position + 1], Wanted::All).expect("there is room");
                 let got = block_on(model.logits(0, 1)).expect("the device computes");
                 assert_close(&format!("{kv_cache:?}, token {position}"), &got, &expected[position], tolerance);
             }
@@ -205,7 +205,7 @@ fn check_growth(tiny: &TinyModel, kv_cache: KvCacheFormat, tolerance: f64) {
     last_logits(&mut model, &tokens[..1020]);
     for position in 1020..1030 {
         block_on(model.reserve(position + 1)).expect("there is memory");
-        model.forward(&tokens[position..position + 1]).expect("there is room");
+        model.forward(&tokens[position..position + 1], Wanted::All).expect("there is room");
         let got = block_on(model.logits(0, 1)).expect("the device computes");
         assert_close(&format!("{kv_cache:?}, token {position}"), &got, &expected[position], tolerance);
     }
@@ -242,7 +242,7 @@ fn what_the_cache_holds_is_not_computed_again() {
         let mut model = load_model(&bytes);
         last_logits(&mut model, first);
         let passes_before = model.counters().passes;
-        let cached = block_on(prefill(&mut model, second, || false)).expect("there is room").cached_tokens;
+        let cached = block_on(prefill(&mut model, second, || false)).expect("there is room");
         assert_eq!(cached, expected_cached, "{name}");
         let passes = model.counters().passes - passes_before;
         assert_eq!(passes, (second.len() - cached).div_ceil(MAX_PASS_TOKENS) as u64, "{name}: passes");
@@ -263,7 +263,7 @@ fn a_full_cache_is_an_error_and_the_model_goes_on() {
     assert!(error.to_string().contains("65 tokens") && error.to_string().contains("at most 64"), "{error}");
 
     last_logits(&mut model, &tokens[..64]);
-    let error = model.forward(&tokens[64..65]).expect_err("there is no room for one more");
+    let error = model.forward(&tokens[64..65], Wanted::All).expect_err("there is no room for one more");
     assert_eq!(error.kind(), ErrorKind::ContextFull);
     let got = last_logits(&mut model, &tokens[..20]);
     assert_close("afterwards", &got, &Qwen::new(&tiny).logits(&tokens[..20])[19], LOGITS);
@@ -389,6 +389,21 @@ fn check_decoded_token(tiny: &TinyModel) {
     }
 }
 
+/// Of the last layer, only the last token of a prompt is computed: by the kernels of a single token.
+#[test]
+fn a_prompt_takes_no_more_of_the_last_layer_than_is_wanted() {
+    for tiny in [TinyModel::default(), TinyModel::qwen3()] {
+        let mut model = load_model(&tiny.bytes());
+        let before = model.counters();
+        last_logits(&mut model, &random_tokens(100));
+        let dispatches = (model.counters() - before).dispatches;
+        // The embedding and the layers but the last one; of that, norm, three products, and two kernels of attention.
+        let pass = 1 + 12 * (tiny.layers as u64 - 1) + 6;
+        // What keeps the last row, attention's output, gate and up, and down; the norm before the head, and the head.
+        assert_eq!(dispatches, 2 * pass + 4 + 2, "{}", tiny.architecture);
+    }
+}
+
 /// The host sampler is the plain version of the one on the device.
 #[test]
 fn the_device_and_the_host_choose_the_same_tokens() {
@@ -433,7 +448,7 @@ fn tokens_by_the_host(model: &mut Model<GpuBackend>, prompt: &[u32], sampling: &
         let token = sampler.sample(&mut logits);
         tokens.push(token);
         block_on(model.reserve(prompt.len() + tokens.len())).expect("there is memory");
-        model.forward(&[token]).expect("there is room");
+        model.forward(&[token], Wanted::All).expect("there is room");
         logits = block_on(model.logits(0, 1)).expect("the device computes");
     }
     tokens

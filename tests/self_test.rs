@@ -25,7 +25,7 @@ struct Fault {
 }
 
 /// One for every kernel that a prompt and an answer take, in the order in which they run.
-const FAULTS: [Fault; 20] = [
+const FAULTS: [Fault; 22] = [
     // Every other block of weights is missing.
     Fault { kernel: "repack", right: "first + 1u < piece.blocks", wrong: "false" },
     // Half of an embedding is the other half's.
@@ -40,7 +40,9 @@ const FAULTS: [Fault; 20] = [
     Fault { kernel: "silu_mul", right: "exp(min(-x", wrong: "exp(min(x" },
     // Some columns are left out.
     Fault { kernel: "small_matmul", right: "group < COLUMN_GROUPS", wrong: "group < COLUMN_GROUPS - 1u" },
-    // The wrong token's row.
+    // The wrong token's row, of a pass of which everything is wanted, and of one of which only the last is.
+    Fault { kernel: "keep_last_row", right: "last * (RESIDUAL", wrong: "(last - 1u) * (RESIDUAL" },
+    Fault { kernel: "keep_last_row", right: "step.position += last", wrong: "step.position += 1u" },
     Fault { kernel: "weigh", right: "(step.rows - 1u)", wrong: "(step.rows - 2u)" },
     // The largest logit of a block is its smallest.
     Fault { kernel: "head", right: "max(largest, block[i])", wrong: "min(largest, block[i])" },

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use naga::AddressSpace;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use qwisp::backend::gpu::operations::{
-    Arithmetic, Attention, AttentionDecode, AttentionReduce, Copy, Embed, GateUp, Head, MatMul, PenalizeLogits,
-    Quantize, QueryKeyValue, Repack, ResidualMatvec, RmsNorm, RopeAppend, Sample, SiluMul, SubgroupOrder, Weigh,
+    Arithmetic, Attention, AttentionDecode, AttentionReduce, Copy, Embed, GateUp, Head, KeepLastRow, MatMul,
+    PenalizeLogits, Quantize, QueryKeyValue, Repack, ResidualMatvec, RmsNorm, RopeAppend, Sample, SiluMul,
+    SubgroupOrder, Weigh,
 };
 use qwisp::backend::gpu::shaders::{Epilogue, Variant};
 use qwisp::backend::gpu::tier::Tier;
@@ -71,6 +72,7 @@ fn variants(dimensions: &Dimensions) -> Vec<Variant> {
         Quantize::variant(hidden),
         Quantize::variant(feed_forward),
         Copy::variant(1 << 22),
+        KeepLastRow::variant(hidden, dimensions.heads * head_dim),
         PenalizeLogits::variant(vocabulary),
         RmsNorm::variant(hidden, dimensions.rms_epsilon),
         Sample::variant(),

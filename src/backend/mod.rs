@@ -193,6 +193,10 @@ pub trait Backend {
     /// The same for a pass over several conversations: each row has a cache of its own.
     fn attention_batch(&mut self, norms: Option<&HeadNorms<Self::Tensor>>, caches: &[&Self::LayerCache]);
 
+    /// From here on the pass is one over its last token, which is row 0: of the last layer nobody wants more. To be done between
+    /// attention and what follows it.
+    fn keep_last_row(&mut self);
+
     /// residual += weight · attention.
     fn attention_output(&mut self, weight: &Self::Tensor, next_norm: &Self::Tensor);
 
@@ -231,15 +235,9 @@ pub trait Backend {
     /// What [`begin_answer`](Self::begin_answer) does, for one of several conversations; what was in `answer` before is over.
     fn start_answer(&mut self, answer: &Self::Answer, sampling: &Sampling, choices: usize, prompt: &[u32]);
 
-    /// Chooses a token for each of `answers` (at most [`MAX_BATCH`]), by head · norm(residual) of the rows of the pass from
-    /// `first_row` on. Where there is none, the host will, from [`read_logits`](Self::read_logits): only such rows are raw.
-    fn sample_rows(
-        &mut self,
-        norm: &Self::Tensor,
-        head: &Self::Tensor,
-        first_row: usize,
-        answers: &[Option<&Self::Answer>],
-    );
+    /// Chooses a token for each of `answers` (at most [`MAX_BATCH`]), by head · norm(residual) of the first rows of the pass. Where
+    /// there is none, the host will, from [`read_logits`](Self::read_logits): only such rows are raw.
+    fn sample_rows(&mut self, norm: &Self::Tensor, head: &Self::Tensor, answers: &[Option<&Self::Answer>]);
 
     /// Runs what was recorded, if there is a choice in it; the tokens that [`sample_rows`](Self::sample_rows) chose.
     ///

@@ -187,7 +187,7 @@ impl<B: Backend> Engine<B> {
             let mut caches: Vec<&mut KvCache<B>> = batch.active.iter_mut().map(|(_, cache)| cache).collect();
             self.model.forward_batch(&tokens, &mut caches)?;
             let answers: Vec<_> = batch.active.iter().map(|(entry, _)| entry.answer.as_ref()).collect();
-            let next = self.model.next_tokens(0, &answers).await?;
+            let next = self.model.next_tokens(&answers).await?;
             let mut outcome = Ok(());
             for ((entry, cache), next) in std::mem::take(&mut batch.active).into_iter().zip(next) {
                 outcome = outcome.and(self.go_on(batch, entry, cache, next));
@@ -208,13 +208,12 @@ impl<B: Backend> Engine<B> {
         let counters_before = self.model.counters();
         self.model.exchange_cache(&mut cache);
         let read = async {
-            let prefilled = prefill(&mut self.model, &entry.prompt.tokens, aborted).await?;
-            entry.turn.usage.cached_tokens = prefilled.cached_tokens;
+            entry.turn.usage.cached_tokens = prefill(&mut self.model, &entry.prompt.tokens, aborted).await?;
             if entry.can_sample {
                 let (room, choices) = (batch.free_answers.pop(), self.tokenizer.len());
                 entry.answer = Some(self.model.start_answer(room, &entry.sampling, choices, &entry.prompt.tokens));
             }
-            self.model.next_tokens(prefilled.last_row, &[entry.answer.as_ref()]).await
+            self.model.next_tokens(&[entry.answer.as_ref()]).await
         };
         let next = read.await;
         self.model.exchange_cache(&mut cache);

@@ -6,6 +6,7 @@ use super::Engine;
 use crate::backend::{Backend, MAX_LOGIT_ROWS, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::generate::{log_probabilities, prefill};
+use crate::model::Wanted;
 
 /// The most alternatives that [`Engine::score`] gives for a position.
 pub const MAX_SCORE_TOP_K: usize = 1000;
@@ -83,7 +84,7 @@ impl<B: Backend> Engine<B> {
             if aborted() {
                 return Err(Error::new(ErrorKind::Aborted, "the caller aborted the scoring"));
             }
-            self.model.forward(pass)?;
+            self.model.forward(pass, Wanted::All)?;
             for first_row in (0..pass.len()).step_by(MAX_LOGIT_ROWS) {
                 let rows = MAX_LOGIT_ROWS.min(pass.len() - first_row);
                 let logits = self.model.logits(first_row, rows).await?;

@@ -2,10 +2,10 @@
 
 use super::HostChooser;
 use super::pace::Pace;
-use super::prefill::{Prefilled, prefill};
+use super::prefill::prefill;
 use crate::backend::{Backend, Counters};
 use crate::error::Result;
-use crate::model::Model;
+use crate::model::{Model, Wanted};
 use crate::sampling::Sampling;
 
 /// A stream of tokens that continue a prompt. Where the device can, it chooses them itself, and several are under way before
@@ -52,14 +52,14 @@ impl<'a, B: Backend> Generator<'a, B> {
     ) -> Result<(Self, usize)> {
         sampling.check()?;
         sampling.check_tokens(choices)?;
-        let Prefilled { cached_tokens, last_row } = prefill(model, prompt, aborted).await?;
+        let cached_tokens = prefill(model, prompt, aborted).await?;
         // The last token needs no room: nothing is computed of it.
         let room = model.cache().capacity() - prompt.len() + 1;
         let chooser = if model.can_sample(sampling) {
             model.begin_answer(sampling, choices, prompt);
             Chooser::Device { in_flight: 1, pace: Pace::new() }
         } else {
-            let logits = Some(model.logits(last_row, 1).await?);
+            let logits = Some(model.logits(0, 1).await?);
             Chooser::Host { chooser: HostChooser::new(sampling, prompt, choices)?, logits, last: 0 }
         };
         Ok((Self { model, chooser, remaining: room.min(max_tokens.unwrap_or(room)) }, cached_tokens))
@@ -106,7 +106,7 @@ impl<'a, B: Backend> Generator<'a, B> {
                     None => {
                         let positions = self.model.cache().position() + 1;
                         self.model.reserve(positions).await?;
-                        self.model.forward(&[*last])?;
+                        self.model.forward(&[*last], Wanted::Last)?;
                         self.model.logits(0, 1).await?
                     }
                 };

@@ -10,7 +10,7 @@ mod stop_strings;
 
 pub use generator::Generator;
 pub use host_chooser::{HostChooser, log_probabilities};
-pub use prefill::{Prefilled, prefill};
+pub use prefill::prefill;
 pub use random::Random;
 pub use sampler::Sampler;
 pub use stop_strings::StopStrings;

@@ -2,28 +2,15 @@
 
 use crate::backend::{Backend, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Model;
-
-/// What was done to read a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prefilled {
-    /// Tokens that were in the cache already.
-    pub cached_tokens: usize,
-    /// The row of the last pass that its last token has.
-    pub last_row: usize,
-}
+use crate::model::{Model, Wanted};
 
 /// Makes the KV cache hold exactly `tokens`: keeps what it shares with them at the start, and computes the rest in
-/// passes. Afterwards what follows the last token can be asked for.
+/// passes. Afterwards what follows the last token, row 0, can be asked for. Returns how many tokens were in the cache already.
 ///
 /// # Errors
 /// `context-full` before anything is computed, `invalid-argument` for no tokens or one outside the vocabulary,
 /// `aborted` between passes, and what the device reports.
-pub async fn prefill<B: Backend>(
-    model: &mut Model<B>,
-    tokens: &[u32],
-    aborted: impl Fn() -> bool,
-) -> Result<Prefilled> {
+pub async fn prefill<B: Backend>(model: &mut Model<B>, tokens: &[u32], aborted: impl Fn() -> bool) -> Result<usize> {
     let vocabulary = model.config.dimensions.vocabulary;
     if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocabulary) {
         return Err(Error::new(ErrorKind::InvalidArgument, "a token is not in the vocabulary")
@@ -44,16 +31,15 @@ pub async fn prefill<B: Backend>(
     model.cache().truncate(cached);
     let new_tokens = &tokens[cached..];
     model.reserve(tokens.len()).await?;
-    let mut last_row = 0;
-    for pass in passes(new_tokens) {
+    let mut passes = passes(new_tokens).peekable();
+    while let Some(pass) = passes.next() {
         if aborted() {
             return Err(Error::new(ErrorKind::Aborted, "the caller aborted while the prompt was being read"));
         }
-        model.forward(pass)?;
+        model.forward(pass, if passes.peek().is_none() { Wanted::Last } else { Wanted::Nothing })?;
         model.submit_ahead().await?;
-        last_row = pass.len() - 1;
     }
-    Ok(Prefilled { cached_tokens: cached, last_row })
+    Ok(cached)
 }
 
 /// Cuts tokens into passes: full ones and a rest. A rest of a few would be read by kernels of its own, which may not be

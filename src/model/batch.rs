@@ -1,6 +1,6 @@
 //! Several conversations at once: one pass computes the next token of each, and reads the weights once for all of them.
 
-use super::{KvCache, Model};
+use super::{KvCache, Model, Wanted};
 use crate::backend::{Backend, MAX_BATCH};
 use crate::error::Result;
 use crate::sampling::Sampling;
@@ -62,15 +62,14 @@ impl<B: Backend> Model<B> {
         self.backend.free_answer(answer);
     }
 
-    /// What comes after the rows of the last pass from `first_row` on, one for each of `answers`: the device chooses where there
-    /// is one.
+    /// What comes after the rows of the last pass, one for each of `answers`: the device chooses where there is one.
     ///
     /// # Errors
     /// Those of [`logits`](Self::logits).
-    pub async fn next_tokens(&mut self, first_row: usize, answers: &[Option<&B::Answer>]) -> Result<Vec<NextToken>> {
+    pub async fn next_tokens(&mut self, answers: &[Option<&B::Answer>]) -> Result<Vec<NextToken>> {
         let Self { backend, weights, config, .. } = self;
         let vocabulary = config.dimensions.vocabulary;
-        backend.sample_rows(&weights.output_norm, &weights.output, first_row, answers);
+        backend.sample_rows(&weights.output_norm, &weights.output, answers);
         let tokens = backend.read_rows().await?;
         let logits = if tokens.contains(&None) { self.read_logits().await? } else { Vec::new() };
         let next = |(row, token): (usize, Option<u32>)| match token {
@@ -93,7 +92,7 @@ impl<B: Backend> Model<B> {
         }
         let Self { backend, weights, .. } = self;
         backend.begin_batch(tokens, &positions);
-        Self::layers(backend, weights, |backend, layer, norms| {
+        Self::layers(backend, weights, Wanted::All, |backend, layer, norms| {
             let layer_caches: Vec<&B::LayerCache> = caches.iter().map(|cache| &cache.layers[layer]).collect();
             backend.attention_batch(norms, &layer_caches);
         });

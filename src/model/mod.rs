@@ -9,5 +9,5 @@ mod weights;
 pub use batch::NextToken;
 pub use config::Config;
 pub use kv_cache::KvCache;
-pub use qwen::Model;
+pub use qwen::{Model, Wanted};
 pub use weights::{Weights, WeightsLoader};

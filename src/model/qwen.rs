@@ -6,6 +6,18 @@ use crate::backend::{Backend, Counters, HeadNorms, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::Sampling;
 
+/// The tokens of a pass of which something will be asked for afterwards. The last layer does no more than append to its cache
+/// for the others, because nothing comes after it that would read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// None: a later pass goes on from what the cache holds.
+    Nothing,
+    /// The last one. It is then row 0.
+    Last,
+    /// Each of them.
+    All,
+}
+
 /// A model on a device: weights, KV cache and forward pass.
 pub struct Model<B: Backend> {
     /// What the model is.
@@ -60,31 +72,32 @@ impl<B: Backend> Model<B> {
         self.cache.try_capacity(&mut self.backend)
     }
 
-    /// Computes `tokens` (at most [`MAX_PASS_TOKENS`]) at the end of the cache. What is wanted of them is asked for
-    /// afterwards with [`logits`](Self::logits).
+    /// Computes `tokens` (at most [`MAX_PASS_TOKENS`]) at the end of the cache. What is `wanted` of them is asked for
+    /// afterwards, with [`logits`](Self::logits) or [`begin_answer`](Self::begin_answer).
     ///
     /// # Errors
     /// `context-full` when the cache has no room for them; nothing is computed then.
-    pub fn forward(&mut self, tokens: &[u32]) -> Result<()> {
+    pub fn forward(&mut self, tokens: &[u32], wanted: Wanted) -> Result<()> {
         debug_assert!((1..=MAX_PASS_TOKENS).contains(&tokens.len()));
         let position = self.cache.position();
         self.cache.append(tokens)?;
         self.last_read = None;
         self.backend.begin(tokens, position);
-        self.pass();
+        self.pass(if tokens.len() == 1 && wanted == Wanted::Last { Wanted::All } else { wanted });
         Ok(())
     }
 
     /// The forward pass itself, from embedding to the last layer.
-    fn pass(&mut self) {
+    fn pass(&mut self, wanted: Wanted) {
         let Self { backend, weights, cache, .. } = self;
-        Self::layers(backend, weights, |backend, layer, norms| backend.attention(norms, &cache.layers[layer]));
+        Self::layers(backend, weights, wanted, |backend, layer, norms| backend.attention(norms, &cache.layers[layer]));
     }
 
     /// The forward pass, with `attention` of a layer, by the layer's norms of queries and keys.
     pub(super) fn layers(
         backend: &mut B,
         weights: &Weights<B::Tensor>,
+        wanted: Wanted,
         attention: impl Fn(&mut B, usize, Option<&HeadNorms<B::Tensor>>),
     ) {
         let attention_norm =
@@ -93,6 +106,13 @@ impl<B: Backend> Model<B> {
         for (index, layer) in weights.layers.iter().enumerate() {
             backend.query_key_value(&layer.attention_norm, [&layer.query, &layer.key, &layer.value]);
             attention(backend, index, layer.head_norms.as_ref());
+            if index + 1 == weights.layers.len() {
+                match wanted {
+                    Wanted::Nothing => return,
+                    Wanted::Last => backend.keep_last_row(),
+                    Wanted::All => {}
+                }
+            }
             backend.attention_output(&layer.attention_output, &layer.feed_forward_norm);
             backend.gate_up(&layer.feed_forward_norm, &layer.gate, &layer.up);
             backend.feed_forward_output(&layer.down, attention_norm(index + 1));
@@ -128,7 +148,7 @@ impl<B: Backend> Model<B> {
         !sampling.needs_logits() && self.backend.can_sample(sampling)
     }
 
-    /// Has the device choose the token after the last [`forward`](Self::forward), as the first of an answer to `prompt`,
+    /// Has the device choose the token after the last one of [`forward`](Self::forward), as the first of an answer to `prompt`,
     /// among the first `choices` of the vocabulary.
     pub fn begin_answer(&mut self, sampling: &Sampling, choices: usize, prompt: &[u32]) {
         self.backend.begin_answer(sampling, choices, prompt);
@@ -152,7 +172,7 @@ impl<B: Backend> Model<B> {
         }
         if !self.backend.repeat(position) {
             self.backend.begin_sampled(position);
-            self.pass();
+            self.pass(Wanted::All);
             self.sample();
             self.backend.submit_sampled();
         }
@@ -188,9 +208,11 @@ impl<B: Backend> Model<B> {
     /// need not be there yet, and nothing is run.
     pub fn compile(&mut self) {
         let last_position = self.cache.capacity() - 1;
-        for (tokens, position) in [(1, 0), (1, last_position), (MAX_PASS_TOKENS.min(self.cache.capacity()), 0)] {
+        let prompt_tokens = MAX_PASS_TOKENS.min(self.cache.capacity());
+        let passes = [(1, 0, Wanted::All), (1, last_position, Wanted::All), (prompt_tokens, 0, Wanted::Last)];
+        for (tokens, position, wanted) in passes {
             self.backend.rehearse(tokens, position);
-            self.pass();
+            self.pass(wanted);
             self.sample();
             self.backend.discard();
         }

@@ -6,7 +6,7 @@ use qwisp::backend::cpu::CpuBackend;
 use qwisp::backend::{Counters, KvCacheFormat, MAX_LOGIT_ROWS};
 use qwisp::generate::{Generator, Random, Sampling, prefill};
 use qwisp::gguf::TensorType;
-use qwisp::model::Model;
+use qwisp::model::{Model, Wanted};
 
 use super::loading::{load_model, load_model_with};
 use crate::reference::qwen::Qwen;
@@ -37,8 +37,8 @@ fn random_tokens(count: usize) -> Vec<u32> {
 /// The logits of the last token, computed in as few passes as possible.
 fn last_logits(model: &mut Model<CpuBackend>, tokens: &[u32]) -> Vec<f32> {
     block_on(async {
-        let prefilled = prefill(model, tokens, || false).await?;
-        model.logits(prefilled.last_row, 1).await
+        prefill(model, tokens, || false).await?;
+        model.logits(0, 1).await
     })
     .expect("the numbers are finite")
 }
@@ -79,13 +79,13 @@ fn logits_are_those_of_the_reference_whatever_the_shape_and_the_type() {
         let expected = Qwen::new(&tiny).logits(&tokens);
         let (prompt, answer) = tokens.split_at(35);
         // A prompt in one pass, then token by token.
-        model.forward(prompt).expect("there is room");
+        model.forward(prompt, Wanted::All).expect("there is room");
         for (index, expected) in expected[..prompt.len()].chunks(MAX_LOGIT_ROWS).enumerate() {
             let got = block_on(model.logits(index * MAX_LOGIT_ROWS, expected.len())).expect("they are finite");
             assert_close(&format!("{name}, logits {index}"), &got, &expected.concat(), LOGITS);
         }
         for (token, expected) in answer.iter().zip(&expected[prompt.len()..]) {
-            model.forward(&[*token]).expect("there is room");
+            model.forward(&[*token], Wanted::All).expect("there is room");
             let got = block_on(model.logits(0, 1)).expect("they are finite");
             assert_close(&format!("{name}, an answer"), &got, expected, LOGITS);
         }
@@ -103,7 +103,7 @@ fn passes_of_many_tokens_and_of_one_give_the_same() {
 
     let mut one_by_one = load_model(&gguf, gguf.len());
     for (position, token) in tokens.iter().enumerate() {
-        one_by_one.forward(&[*token]).expect("there is room");
+        one_by_one.forward(&[*token], Wanted::All).expect("there is room");
         let got = block_on(one_by_one.logits(0, 1)).expect("they are finite");
         assert_close(&format!("one by one, token {position}"), &got, &expected[position], LOGITS);
     }
@@ -143,7 +143,7 @@ fn check_batch(model: &mut Model<CpuBackend>, reference: &Qwen, tolerance: f64) 
         if let [past @ .., _] = &tokens[..]
             && !past.is_empty()
         {
-            model.forward(past).expect("there is room");
+            model.forward(past, Wanted::All).expect("there is room");
         }
         model.exchange_cache(&mut cache);
         cache
@@ -177,8 +177,8 @@ fn the_cpu_and_the_gpu_compute_the_same() {
         let got = last_logits(&mut load_model_with(&gguf, gguf.len(), kv_cache), &tokens);
         let mut on_gpu = load_model_on_gpu(open_device(), &gguf, kv_cache);
         let expected = block_on(async {
-            let prefilled = prefill(&mut on_gpu, &tokens, || false).await?;
-            on_gpu.logits(prefilled.last_row, 1).await
+            prefill(&mut on_gpu, &tokens, || false).await?;
+            on_gpu.logits(0, 1).await
         })
         .expect("the device computes");
         assert_close(&format!("the CPU, {kv_cache:?}"), &got, &widen(&expected), tolerance);
@@ -218,7 +218,7 @@ fn a_number_that_is_none_is_an_error_and_not_an_answer() {
         gguf[at.clone()].copy_from_slice(&f32::NAN.to_le_bytes());
         for tokens in [1, 20] {
             let mut model = load_model(&gguf, gguf.len());
-            model.forward(&random_tokens(tokens)).expect("there is room");
+            model.forward(&random_tokens(tokens), Wanted::All).expect("there is room");
             let error = block_on(model.logits(tokens - 1, 1)).map(drop).expect_err(name);
             assert_eq!(error.kind(), ErrorKind::DeviceLost, "{name}, {tokens} tokens: {error}");
         }

@@ -11,6 +11,7 @@ mod embed;
 mod faults;
 mod gate_up;
 mod head;
+mod keep_last_row;
 mod matmul;
 mod penalize_logits;
 mod quantize;

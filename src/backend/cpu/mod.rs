@@ -365,6 +365,20 @@ impl Backend for CpuBackend {
         }
     }
 
+    fn keep_last_row(&mut self) {
+        if self.is_rehearsal {
+            return;
+        }
+        let last = self.tokens.len() - 1;
+        let Dimensions { hidden, heads, head_dim, .. } = self.dimensions;
+        let Activations { residual, attention, .. } = &mut self.activations;
+        for (rows, columns) in [(residual, hidden), (attention, heads * head_dim)] {
+            rows.copy_within(last * columns..(last + 1) * columns, 0);
+        }
+        self.tokens.drain(..last);
+        self.positions.drain(..last);
+    }
+
     fn attention_output(&mut self, weight: &Tensor, _next_norm: &Tensor) {
         if !self.is_rehearsal {
             self.add_to_residual(weight, |activations| &mut activations.attention);
@@ -428,8 +442,8 @@ impl Backend for CpuBackend {
 
     fn start_answer(&mut self, (): &(), _sampling: &Sampling, _choices: usize, _prompt: &[u32]) {}
 
-    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, answers: &[Option<&()>]) {
-        self.head(norm, head, first_row, answers.len());
+    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, answers: &[Option<&()>]) {
+        self.head(norm, head, 0, answers.len());
     }
 
     async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {

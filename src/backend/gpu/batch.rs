@@ -83,8 +83,8 @@ impl GpuBackend {
     }
 
     /// [`Backend::sample_rows`].
-    pub(super) fn choose_rows(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, answers: &[Option<&Answer>]) {
-        self.head(norm, head, first_row, answers.len());
+    pub(super) fn choose_rows(&mut self, norm: &Tensor, head: &Tensor, answers: &[Option<&Answer>]) {
+        self.head(norm, head, 0, answers.len());
         let row_bytes = (self.activations.logit_columns * size_of::<f32>()) as u64;
         let Self { recorder, activations, dimensions, sampler, batch, .. } = self;
         batch.rows = answers.len();

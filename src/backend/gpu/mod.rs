@@ -29,7 +29,8 @@ use self::activations::Activations;
 use self::batch::Batch;
 use self::device::{Device, MAX_BINDING_BYTES, Promise};
 use self::operations::{
-    Attention, AttentionDecode, Embed, GateUp, Head, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample, SiluMul,
+    Attention, AttentionDecode, Embed, GateUp, Head, KeepLastRow, MatMul, QueryKeyValue, RmsNorm, RopeAppend, Sample,
+    SiluMul,
 };
 use self::products::Product;
 use self::recorder::{Recorder, Recording};
@@ -341,6 +342,19 @@ impl Backend for GpuBackend {
         self.attend_rows(norms, caches);
     }
 
+    fn keep_last_row(&mut self) {
+        KeepLastRow {
+            step: &self.activations.step,
+            residual: &self.activations.residual,
+            attention: &self.activations.attention,
+            residual_columns: self.dimensions.hidden,
+            attention_columns: self.dimensions.heads * self.dimensions.head_dim,
+        }
+        .record(&mut self.recorder);
+        self.step.position += self.step.rows - 1;
+        self.step.rows = 1;
+    }
+
     fn attention_output(&mut self, weight: &Tensor, next_norm: &Tensor) {
         self.add_to_residual(weight, |activations| &activations.attention, next_norm);
     }
@@ -430,8 +444,8 @@ impl Backend for GpuBackend {
         self.free(answer.buffers());
     }
 
-    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, first_row: usize, answers: &[Option<&Answer>]) {
-        self.choose_rows(norm, head, first_row, answers);
+    fn sample_rows(&mut self, norm: &Tensor, head: &Tensor, answers: &[Option<&Answer>]) {
+        self.choose_rows(norm, head, answers);
     }
 
     async fn read_rows(&mut self) -> Result<Vec<Option<u32>>> {

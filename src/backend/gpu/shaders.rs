@@ -32,6 +32,7 @@ sources!(
         "embed",
         "gate_up",
         "head",
+        "keep_last_row",
         "matmul",
         "matmul_quantized",
         "matvec",
