@@ -259,7 +259,7 @@ fn a_few_records_arent_worth_it() {
     let file = file();
     // After the two that show that it is slow there are seven.
     let missing = RECORDS - 9..RECORDS;
-    let store = store_without(&[missing.clone()], &file);
+    let store = store_without(std::slice::from_ref(&missing), &file);
     let server = SlowServer::new(&file, SLOW, f64::INFINITY);
     load_well(&server, &promised(&file), &store);
     assert_eq!(requests(&server), [range(missing, &file)]);
