@@ -21,7 +21,7 @@ const URL: &str = "https://example.org/model.gguf";
 const RECORDS: usize = 24;
 /// A connection that is limited, in bytes per second.
 const SLOW: f64 = 1e6;
-/// At that speed the first body has brought the head, and the second one two records, before ranges are tried: five seconds.
+/// At that speed the first body brings the head, and the second one two records, before ranges are tried.
 const FIRST_TRIED: usize = 4;
 /// So many at the same time.
 const PARALLEL: usize = 4;

@@ -1,5 +1,5 @@
-//! Several ranges of a file at the same time, tried where bytes come slowly: some servers limit each connection. Nothing is
-//! asked for again here: whatever goes wrong ends it, and one body, with all its patience, goes on.
+//! Several ranges of a file at the same time, tried where bytes come slowly: some servers limit each connection. Nothing
+//! is asked for again here: whatever goes wrong ends it, and one body, with all its patience, goes on.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -62,8 +62,8 @@ impl<'a> ParallelRanges<'a> {
         self.pace = Pace::default();
     }
 
-    /// Whether to ask here for the next record, the first of so many `records` in a row. `is_safe` says that the server does
-    /// ranges, and that the whole is verified in the end.
+    /// Whether to ask here for the next record, the first of so many `records` in a row. `is_safe` says that the server
+    /// does ranges, and that the whole is verified in the end.
     pub(super) fn are_wanted(&mut self, is_safe: bool, records: usize) -> bool {
         if self.mode == Mode::OneBody
             && let Some(before) = self.pace.take()
@@ -76,8 +76,8 @@ impl<'a> ParallelRanges<'a> {
         matches!(self.mode, Mode::Trial { .. } | Mode::Parallel) || !self.ranges.is_empty()
     }
 
-    /// Puts the first one of `records` into `buffer`, and asks for more of them; returns whether it came. They are asked for
-    /// in order. `on_bytes` hears how many bytes have come from the beginning of that record on.
+    /// Puts the first one of `records` into `buffer`, and asks for more of them; returns whether it came. They are asked
+    /// for in order. `on_bytes` hears how many bytes have come from the beginning of that record on.
     pub(super) async fn read_record<S: Source>(
         &mut self,
         source: &'a S,

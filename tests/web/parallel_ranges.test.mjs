@@ -82,7 +82,10 @@ describeInEachBrowser("a download that is slow", { timeout: 5 * TIMEOUT_MS }, (b
     // Not even the head of these has come.
     const hanging = answersOf(url).filter(({ first }) => first >= 10 * RECORD_BYTES);
     assert.ok(hanging.length > 0);
+    const start = performance.now();
     while (hanging.some(({ isOpen }) => isOpen)) await sleep(20);
+    // After 20 seconds without a byte they would be given up anyway.
+    assert.ok(performance.now() - start < 5000, "they weren't cancelled");
     flaws.stallOffset = undefined;
     await bench.finishLoad();
     assert.equal(await bench.ask(), bench.answer);
