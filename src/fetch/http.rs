@@ -19,9 +19,9 @@ extern "C" {
 
     #[wasm_bindgen(method, getter, js_name = isAborted)]
     fn is_aborted(this: &HttpClient) -> bool;
-    /// Resolves to an [`HttpAnswer`].
+    /// Asks; what has been asked for goes on until it is cancelled.
     #[wasm_bindgen(method)]
-    fn open(this: &HttpClient, url: &str, range: Option<String>, validator: Option<&str>) -> Promise;
+    fn open(this: &HttpClient, url: &str, range: Option<String>, validator: Option<&str>) -> HttpAnswer;
     /// Resolves to whether the pause was cut short.
     #[wasm_bindgen(method)]
     fn pause(this: &HttpClient, duration_ms: f64) -> Promise;
@@ -34,6 +34,9 @@ extern "C" {
 
     type HttpAnswer;
 
+    /// Resolves when status and headers have come.
+    #[wasm_bindgen(method)]
+    fn head(this: &HttpAnswer) -> Promise;
     #[wasm_bindgen(method, getter)]
     fn status(this: &HttpAnswer) -> u16;
     #[wasm_bindgen(method, getter, js_name = statusText)]
@@ -77,14 +80,14 @@ impl Source for HttpSource {
     async fn open(&self, url: &str, range: Range<u64>, validator: Option<&str>) -> Result<Answer<HttpBody>, Failure> {
         let header = (range != WHOLE).then(|| format!("bytes={}-{}", range.start, range.end - 1));
         let failed = |error: JsValue| self.failure(url, "the file can't be fetched", &error);
-        let answer = JsFuture::from(self.client.open(url, header, validator)).await.map_err(failed)?;
-        let answer: HttpAnswer = answer.unchecked_into();
+        // Made before anything has come, so that a request for which nobody waits any more is cancelled even then.
         let body = HttpBody {
             client: self.client.clone().unchecked_into(),
             url: url.to_string(),
-            answer,
+            answer: self.client.open(url, header, validator),
             pending: Uint8Array::new_with_length(0),
         };
+        JsFuture::from(body.answer.head()).await.map_err(failed)?;
         let (status, status_text) = (body.answer.status(), body.answer.status_text());
         let retry_after = body.answer.retry_after_ms().map(|ms| Duration::from_secs_f64((ms / 1000.0).clamp(0.0, 1e6)));
         let Answer { first, total_bytes, validator, sha256, .. } = {

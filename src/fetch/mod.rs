@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use web_time::Instant;
 
 use crate::error::Error;
 
@@ -41,6 +42,11 @@ pub trait Source {
 
     /// Waits. Returns whether it was cut short because something changed: the network is back, or the caller aborted.
     async fn pause(&self, duration: Duration) -> bool;
+
+    /// The time, by which speeds are measured.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 
     /// A random number from 0 to 1, so that many clients that failed together don't come back together.
     fn random(&self) -> f64 {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use super::parallel::ParallelRanges;
 use super::patience::Patience;
 use super::progress::Reporter;
 use crate::error::{Error, ErrorKind};
@@ -58,6 +59,9 @@ pub(super) struct Download<'a, S: Source> {
     address: usize,
     pub(super) version: Version,
     body: Option<OpenBody<S::Body>>,
+    /// Whether the last answer was the range that was asked for, and not the file from its beginning.
+    does_ranges: bool,
+    parallel: ParallelRanges<'a>,
     patience: Patience,
     /// Whether the caller knows the hash of the file: then an answer of another length is not the file.
     is_promised: bool,
@@ -80,9 +84,19 @@ impl<'a, S: Source> Download<'a, S> {
     /// Fetches `version`, whose hash the caller knows if it `is_promised`.
     pub(super) fn new(source: &'a S, version: Version, patience: Duration, is_promised: bool) -> Self {
         let address = source.addresses().iter().position(|url| *url == version.url).unwrap_or(0);
-        let patience = Patience::new(patience);
-        let proved = Proved::default();
-        Self { source, address, version, body: None, patience, is_promised, furthest: 0, failed_addresses: 0, proved }
+        Self {
+            source,
+            address,
+            version,
+            body: None,
+            does_ranges: false,
+            parallel: ParallelRanges::new(),
+            patience: Patience::new(patience),
+            is_promised,
+            furthest: 0,
+            failed_addresses: 0,
+            proved: Proved::default(),
+        }
     }
 
     /// Opens the file at its beginning, unless its length is known; returns the length.
@@ -97,16 +111,25 @@ impl<'a, S: Source> Download<'a, S> {
         }
     }
 
-    /// Puts the record `index` into `buffer`. `end` is where the bytes end that are wanted of the file from there on.
+    /// How many bytes have come of records beyond those that were read.
+    pub(super) fn ahead_bytes(&self) -> u64 {
+        self.parallel.ahead_bytes()
+    }
+
+    /// Puts the first one of `records` into `buffer`; the others are wanted next.
     pub(super) async fn read_record(
         &mut self,
-        index: usize,
-        end: u64,
+        records: Range<usize>,
         known: &Known<'_>,
         buffer: &mut Vec<u8>,
         reporter: &mut Reporter<'_>,
     ) -> Result<(), Problem> {
-        let record = record_range(index, self.total_bytes(reporter).await?);
+        let total_bytes = self.total_bytes(reporter).await?;
+        let record = record_range(records.start, total_bytes);
+        if self.read_in_parallel(&record, &records, buffer, reporter).await? {
+            return Ok(());
+        }
+        let end = record_range(records.end - 1, total_bytes).end;
         buffer.clear();
         buffer.reserve_exact(RECORD_BYTES);
         while (buffer.len() as u64) < record.end - record.start {
@@ -118,6 +141,37 @@ impl<'a, S: Source> Download<'a, S> {
             }
         }
         Ok(())
+    }
+
+    /// Puts the first one of `records` into `buffer` with several requests at the same time, if that is safe and seems
+    /// to be faster; returns whether it came so. Nothing has to be proved then: the hash of the whole is known.
+    async fn read_in_parallel(
+        &mut self,
+        record: &Range<u64>,
+        records: &Range<usize>,
+        buffer: &mut Vec<u8>,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<bool, Error> {
+        let is_safe = self.does_ranges && self.version.sha256.is_some();
+        if !self.parallel.are_wanted(is_safe, records.len()) {
+            return Ok(false);
+        }
+        self.body = None;
+        let on_bytes = |ahead_bytes| reporter.report_part(record.start + ahead_bytes);
+        let has_come = self.parallel.read_record(self.source, &self.version, records.clone(), buffer, on_bytes).await?;
+        if has_come {
+            self.mark_news(record.end);
+        }
+        Ok(has_come)
+    }
+
+    /// The bytes up to `end` are there: what failed before doesn't matter any more, if they are news.
+    fn mark_news(&mut self, end: u64) {
+        if end > self.furthest {
+            self.furthest = end;
+            self.failed_addresses = 0;
+            self.patience.restore();
+        }
     }
 
     /// Appends some more of a record to what `buffer` has of it.
@@ -169,15 +223,14 @@ impl<'a, S: Source> Download<'a, S> {
             self.version.validator.clone_from(&open.validator);
         }
         let limit = (record.end - open.position) as usize;
+        let (started, before) = (self.source.now(), open.position);
         if let Err(failure) = open.read(buffer, limit).await {
             return Ok(Err(failure));
         }
-        if open.position > self.furthest {
-            self.furthest = open.position;
-            self.failed_addresses = 0;
-            self.patience.restore();
-        }
-        if open.is_over {
+        let (position, is_over) = (open.position, open.is_over);
+        self.parallel.measure(position - before, self.source.now() - started);
+        self.mark_news(position);
+        if is_over {
             // As the first range is, or the server has cut this one short.
             self.body = None;
         }
@@ -244,6 +297,7 @@ impl<'a, S: Source> Download<'a, S> {
                 None => self.source.published_sha256(url).await,
             };
         }
+        self.does_ranges = answer.first > 0;
         self.body = Some(OpenBody {
             body: answer.body,
             url: url.clone(),
@@ -284,6 +338,7 @@ impl<'a, S: Source> Download<'a, S> {
         reporter: &mut Reporter<'_>,
     ) -> Result<(), Problem> {
         self.body = None;
+        self.parallel.measure_anew();
         if failure.error.kind() == ErrorKind::Aborted {
             return Err(failure.error.into());
         }

@@ -1,6 +1,7 @@
 //! From a URL to an engine: the only place that joins a source of bytes, a store, the file format and the model.
 
 mod download;
+mod parallel;
 mod parts;
 mod patience;
 mod progress;
@@ -85,7 +86,8 @@ pub async fn load<P: Platform, S: Source, T: Store>(
             .got(format!("\"{sha256}\""))
             .expected("64 hexadecimal digits"));
     }
-    let mut reporter = Reporter::new(&mut on_progress);
+    let now = || source.now();
+    let mut reporter = Reporter::new(&mut on_progress, &now);
     for changes in 0.. {
         let changed = match load_version(platform, key, options, store, source, changes > 0, &mut reporter).await {
             Ok(loaded) => return Ok(loaded),
@@ -162,7 +164,7 @@ async fn load_records<P: Platform, S: Source, T: Store>(
             parts.wait().await?;
             waited_bytes = loaded_bytes;
         }
-        reporter.report(phase, loaded_bytes, phase == Phase::Upload)?;
+        reporter.report(phase, loaded_bytes + records.ahead_bytes(), phase == Phase::Upload)?;
     }
     drop(record);
     let Some(mut parts) = parts else {

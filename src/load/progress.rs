@@ -81,6 +81,7 @@ pub enum NotKept {
 /// Tells the caller, and asks whether to go on.
 pub(super) struct Reporter<'a> {
     on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    now: &'a dyn Fn() -> Instant,
     pub(super) total_bytes: u64,
     notice: Option<Notice>,
     speed: Speed,
@@ -88,8 +89,11 @@ pub(super) struct Reporter<'a> {
 }
 
 impl<'a> Reporter<'a> {
-    pub(super) fn new(on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>) -> Self {
-        Self { on_progress, total_bytes: 0, notice: None, speed: Speed::default(), last_report: None }
+    pub(super) fn new(
+        on_progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+        now: &'a dyn Fn() -> Instant,
+    ) -> Self {
+        Self { on_progress, now, total_bytes: 0, notice: None, speed: Speed::default(), last_report: None }
     }
 
     /// From now on every report has this notice.
@@ -100,7 +104,7 @@ impl<'a> Reporter<'a> {
     /// Tells how far loading is.
     pub(super) fn report(&mut self, phase: Phase, loaded_bytes: u64, from_cache: bool) -> Result<()> {
         let moves = matches!(phase, Phase::Download | Phase::Upload);
-        let bytes_per_second = if moves { self.speed.at(phase, loaded_bytes, Instant::now()) } else { None };
+        let bytes_per_second = if moves { self.speed.at(phase, loaded_bytes, (self.now)()) } else { None };
         let rest = self.total_bytes.saturating_sub(loaded_bytes) as f64;
         self.tell(Progress {
             phase,
@@ -116,7 +120,7 @@ impl<'a> Reporter<'a> {
 
     /// The same within a record that is being fetched: only now and then.
     pub(super) fn report_part(&mut self, loaded_bytes: u64) -> Result<()> {
-        if self.last_report.is_some_and(|time| time.elapsed() < REPORT_INTERVAL) {
+        if self.last_report.is_some_and(|time| (self.now)() - time < REPORT_INTERVAL) {
             return Ok(());
         }
         self.report(Phase::Download, loaded_bytes, false)
@@ -139,7 +143,7 @@ impl<'a> Reporter<'a> {
     }
 
     fn tell(&mut self, progress: Progress) -> Result<()> {
-        self.last_report = Some(Instant::now());
+        self.last_report = Some((self.now)());
         match (self.on_progress)(progress) {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(Error::new(ErrorKind::Aborted, "the caller aborted the loading")),

@@ -115,6 +115,11 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
         self.hashes.len()
     }
 
+    /// How many bytes have come of records beyond those that were read.
+    pub(super) fn ahead_bytes(&self) -> u64 {
+        self.download.ahead_bytes()
+    }
+
     /// Where its first bytes should come from.
     pub(super) fn first_phase(&self) -> Phase {
         match self.manifest.record_hashes.first() {
@@ -162,9 +167,8 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
     /// Fetches a record, and with the same request those after it that aren't stored either.
     async fn fetch(&mut self, index: usize, buffer: &mut Vec<u8>, reporter: &mut Reporter<'_>) -> Result<(), Problem> {
         let missing = self.manifest.record_hashes[index..].iter().take_while(|hash| hash.is_none()).count();
-        let end = record_range(index + missing - 1, self.manifest.total_bytes).end;
         let known = Known { hashes: &self.hashes, is_checked_alone: self.hashes[index].is_some() };
-        self.download.read_record(index, end, &known, buffer, reporter).await?;
+        self.download.read_record(index..index + missing, &known, buffer, reporter).await?;
         self.has_fetched = true;
         self.is_fetched[index] = true;
         // Of a file that nobody keeps, and whose whole is compared in the end, the records' hashes are of no use.

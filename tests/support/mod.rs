@@ -11,4 +11,5 @@ pub(crate) mod loading;
 pub(crate) mod noise;
 pub(crate) mod quantized_matrix;
 pub(crate) mod server;
+pub(crate) mod slow_server;
 pub(crate) mod tiny_model;

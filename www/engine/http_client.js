@@ -31,18 +31,27 @@ export class HttpClient {
    * @param {string} [range] For the header of that name; without one, the whole file.
    * @param {string} [validator] What named the version of the file of which the range is wanted.
    */
-  async open(url, range, validator) {
+  open(url, range, validator) {
+    const stall = new Stall(this.#stallMs);
+    return new HttpAnswer(stall.watch(this.#fetch(url, range, validator, stall.signal)), stall);
+  }
+
+  /**
+   * @param {string} url
+   * @param {string | undefined} range
+   * @param {string | undefined} validator
+   * @param {AbortSignal} stallSignal
+   */
+  async #fetch(url, range, validator, stallSignal) {
     /** @type {Record<string, string>} */
     const headers = {};
     if (range !== undefined) headers.Range = range;
     // To another origin this header would need a permission that few servers give. There, what the answer says of its
     // version has to do.
     if (validator !== undefined && new URL(url).origin === location.origin) headers["If-Range"] = validator;
-    const stall = new Stall(this.#stallMs);
-    const signal = AbortSignal.any([this.#signal, stall.signal]);
+    const signal = AbortSignal.any([this.#signal, stallSignal]);
     // The browser's cache would keep a second copy, and mix what it has of one version with another.
-    const response = await stall.watch(fetch(url, { headers, signal, cache: "no-store" }));
-    return new HttpAnswer(response, stall);
+    return await fetch(url, { headers, signal, cache: "no-store" });
   }
 
   /**
@@ -82,7 +91,8 @@ export class HttpClient {
     const pointerUrl = huggingFacePointer(url);
     if (!pointerUrl) return null;
     try {
-      const answer = await this.open(pointerUrl, `bytes=0-${POINTER_BYTES - 1}`);
+      const answer = this.open(pointerUrl, `bytes=0-${POINTER_BYTES - 1}`);
+      await answer.head();
       const bytes = await answer.read();
       answer.cancel();
       return bytes && readPointer(new TextDecoder().decode(bytes.subarray(0, POINTER_BYTES)));
@@ -92,23 +102,29 @@ export class HttpClient {
   }
 }
 
-/** A response, of which the module reads head and body. */
+/** A response on its way, of which the module reads head and body. */
 class HttpAnswer {
-  #response;
+  #coming;
   #stall;
+  #response = /** @type {Response} */ (/** @type {unknown} */ (undefined));
   /** @type {ReadableStreamDefaultReader<Uint8Array> | undefined} */
   #reader;
   /** The bytes that were read last. @type {Uint8Array | undefined} */
   #chunk;
 
   /**
-   * @param {Response} response
+   * @param {Promise<Response>} coming
    * @param {Stall} stall
    */
-  constructor(response, stall) {
-    this.#response = response;
+  constructor(coming, stall) {
+    this.#coming = coming;
     this.#stall = stall;
-    this.#reader = response.body?.getReader();
+  }
+
+  /** Waits for status and headers: before that, there is nothing to read. */
+  async head() {
+    this.#response = await this.#coming;
+    this.#reader = this.#response.body?.getReader();
   }
 
   get status() {
@@ -139,10 +155,9 @@ class HttpAnswer {
     return value;
   }
 
-  /** Whatever still comes is not wanted. */
+  /** Whatever still comes is not wanted, the head among it. */
   cancel() {
-    // A stream that broke off can't be cancelled.
-    this.#reader?.cancel().catch(() => {});
+    this.#stall.abort();
   }
 }
 
@@ -158,6 +173,10 @@ class Stall {
 
   get signal() {
     return this.#controller.signal;
+  }
+
+  abort() {
+    this.#controller.abort();
   }
 
   /**

@@ -210,7 +210,10 @@ export interface LoadProgress {
    * prepares the shaders; `ready` comes once, last.
    */
   phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
-  /** Goes back to 0 when the file has changed on its server; see `notice`. */
+  /**
+   * Goes back to 0 when the file has changed on its server, see `notice`; and by at most 12 MiB if one of several requests at
+   * the same time fails.
+   */
   loadedBytes: number;
   /** 0 as long as it isn't known. */
   totalBytes: number;

@@ -24,10 +24,14 @@ import { parseRange, sendText } from "../../../scripts/serve.mjs";
  * @property {boolean} [compresses] the answer is encoded with gzip, of a length that isn't said
  * @property {number} [claimedBytes] how long the file is said to be
  * @property {number} [wrongOffset] this byte isn't what it is in the file
- * @property {number} [bytesPerSecond]
+ * @property {number} [bytesPerSecond] of each connection
+ * @property {number} [lineBytesPerSecond] of all of them together
  */
 
-/** An answer, as far as it came. @typedef {{ status: number, first: number, sentBytes: number }} SentAnswer */
+/**
+ * An answer, as far as it came.
+ * @typedef {{ status: number, first: number, askedBytes: number, sentBytes: number, isOpen: boolean }} SentAnswer
+ */
 
 const CHUNK_BYTES = 64 << 10;
 /** Time for the client to read what was sent before the connection breaks: what is under way then is lost. */
@@ -47,7 +51,8 @@ export async function sendImperfectly(request, response, usualPath, flaws, sent)
     ...(flaws.hidesHeaders ? {} : { "Access-Control-Expose-Headers": "Content-Range, ETag, Retry-After" }),
   };
   if (request.method === "OPTIONS") return void response.writeHead(204, common).end();
-  const note = { status: 0, first: 0, sentBytes: 0 };
+  const note = { status: 0, first: 0, askedBytes: 0, sentBytes: 0, isOpen: true };
+  response.on("close", () => (note.isOpen = false));
   sent.push(note);
   if (flaws.redirect) {
     note.status = 302;
@@ -76,7 +81,7 @@ export async function sendImperfectly(request, response, usualPath, flaws, sent)
   const { first, last } = range === "whole" ? { first: 0, last: totalBytes - 1 } : range;
   const cut = nextCut(flaws, first, last);
   const stall = flaws.stallOffset ?? Infinity;
-  Object.assign(note, { status: range === "whole" ? 200 : 206, first });
+  Object.assign(note, { status: range === "whole" ? 200 : 206, first, askedBytes: last + 1 - first });
   if (first >= cut) return void request.socket.destroy();
   if (first >= stall) return takeStall(flaws);
 
@@ -140,9 +145,27 @@ async function* readChunks(path, first, end, flaws) {
       const wrong = (flaws.wrongOffset ?? -1) - start;
       if (wrong >= 0 && wrong < bytesRead) bytes[wrong] ^= 1;
       if (flaws.bytesPerSecond) await sleep((1000 * bytesRead) / flaws.bytesPerSecond);
+      if (flaws.lineBytesPerSecond) await takeLine(flaws, (1000 * bytesRead) / flaws.lineBytesPerSecond);
       yield bytes;
     }
   } finally {
     await file.close();
   }
+}
+
+/** When the line that all connections share has sent what was asked of it so far. @type {WeakMap<Flaws, number>} */
+const lineFreeAt = new WeakMap();
+/** What a line wasn't asked for in so many milliseconds it makes up for: else one connection, which pauses, would get less. */
+const CREDIT_MS = 500;
+
+/**
+ * Waits for a turn of so many milliseconds.
+ * @param {Flaws} flaws
+ * @param {number} durationMs
+ */
+async function takeLine(flaws, durationMs) {
+  const now = performance.now();
+  const end = Math.max(now - CREDIT_MS, lineFreeAt.get(flaws) ?? now) + durationMs;
+  lineFreeAt.set(flaws, end);
+  if (end > now) await sleep(end - now);
 }

@@ -51,10 +51,10 @@ export class ModelBench {
 
   /**
    * @param {import("./browser.mjs").BrowserName} browserName
-   * @param {{ flags?: string[] }} [options] flags are for Chromium alone
+   * @param {{ flags?: string[], paddingBytes?: number }} [options] flags are for Chromium alone
    */
-  async open(browserName, { flags } = {}) {
-    const model = await readFile(makeTinyModel({ paddingBytes: PADDING_BYTES }));
+  async open(browserName, { flags, paddingBytes = PADDING_BYTES } = {}) {
+    const model = await readFile(makeTinyModel({ paddingBytes }));
     // What can't be compressed takes the room that its length says.
     randomFillSync(model, MARGIN_BYTES, model.length - 2 * MARGIN_BYTES);
     this.#folder = await mkdtemp(join(tmpdir(), "qwisp-models-"));
