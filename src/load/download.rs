@@ -11,7 +11,7 @@ use crate::fetch::{Body, Failure, Retry, Source, WHOLE};
 use crate::store::RECORD_BYTES;
 
 /// How much of a file is asked for at first: a Qwen's head fits, so a model that isn't supported costs no more.
-const HEAD_BYTES: u64 = 8 << 20;
+pub(super) const HEAD_BYTES: u64 = 8 << 20;
 /// While it waits the caller is told this often.
 const WAIT_REPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// No model that a browser can hold is longer. What a server says beyond that would be room asked for in vain.

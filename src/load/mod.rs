@@ -10,7 +10,7 @@ mod records;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use self::download::Problem;
+use self::download::{HEAD_BYTES, Problem};
 use self::parts::Parts;
 use self::progress::Reporter;
 pub use self::progress::{NotKept, Notice, Phase, Progress};
@@ -145,8 +145,11 @@ async fn load_records<P: Platform, S: Source, T: Store>(
             }
             None => {
                 head.extend_from_slice(&record);
-                // Parsing costs time, so it is tried at every doubling only.
-                let try_now = (index + 1).is_power_of_two() || loaded_bytes == total_bytes;
+                // Parsing costs time, so it is tried at every doubling only; of what is stored not before a Qwen's head is there.
+                // What was fetched is kept as soon as its head is known.
+                let is_early = records.are_stored() && loaded_bytes < HEAD_BYTES;
+                let may_be_whole = (index + 1).is_power_of_two() && !is_early;
+                let try_now = may_be_whole || loaded_bytes == total_bytes;
                 if try_now && let Some(header) = Header::parse(&head, total_bytes)? {
                     let mut new_parts = Parts::build(platform, header, options).await?;
                     new_parts.feed(&head);
