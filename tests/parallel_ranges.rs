@@ -6,10 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use pollster::block_on;
+use qwisp::ErrorKind;
 use qwisp::backend::cpu::{CpuBackend, Processor};
+use qwisp::fetch::Retry;
 use qwisp::load::{LoadOptions, Loaded, Progress, load};
-use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, Write};
-use qwisp::{ErrorKind, Result};
+use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, StoreFailure, Write};
 use sha2::{Digest, Sha256};
 
 use self::support::slow_server::{Fault, SlowClient, SlowServer};
@@ -67,7 +68,7 @@ fn load_with(
     options: &LoadOptions,
     store: &MemoryStore,
     on_progress: impl FnMut(Progress) -> ControlFlow<()>,
-) -> (Result<Loaded<CpuBackend>>, Duration) {
+) -> (qwisp::Result<Loaded<CpuBackend>>, Duration) {
     // Of the records that aren't stored yet, one is in the caller's hands or asked for, like the others.
     let assert_few_are_ahead = |range: &Range<u64>| {
         let ahead = range.start as usize / RECORD_BYTES - (0..).take_while(|n| is_stored(store, *n)).count();
@@ -176,13 +177,74 @@ fn nothing_is_tried_where_it_isnt_safe() {
     server.server.does_ranges.set(false);
     load_well(&server, &promised(&file), &store);
     assert_eq!(requests(&server), [range(0..2, &file)], "the server doesn't do ranges");
+
+    let (server, store) = (SlowServer::new(&file, SLOW, f64::INFINITY), MemoryStore::default());
+    load_well(&server, &LoadOptions { patience: Duration::ZERO, ..promised(&file) }, &store);
+    assert_eq!(requests(&server), first_requests(&file), "the first failure would be the end");
+}
+
+/// A store that says which record it is about to write.
+struct WatchedStore<'a> {
+    store: &'a MemoryStore,
+    on_write: &'a dyn Fn(usize),
+}
+
+impl Store for WatchedStore<'_> {
+    async fn manifest(&self, key: &str) -> Result<Option<Manifest>, StoreFailure> {
+        self.store.manifest(key).await
+    }
+
+    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure> {
+        self.store.read_record(key, index, buffer).await
+    }
+
+    async fn write_record(
+        &self,
+        key: &str,
+        index: u32,
+        bytes: &[u8],
+        manifest: &Manifest,
+        write: Write,
+    ) -> Result<(), StoreFailure> {
+        (self.on_write)(index as usize);
+        self.store.write_record(key, index, bytes, manifest, write).await
+    }
+
+    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
+        self.store.write_manifest(key, manifest).await
+    }
+
+    async fn remove(&self, key: &str) -> Result<(), StoreFailure> {
+        self.store.remove(key).await
+    }
+}
+
+/// Connections that are equally limited bring their records at the same time.
+#[test]
+fn the_next_requests_leave_before_a_record_is_stored() {
+    let file = file();
+    let (server, store) = (SlowServer::new(&file, SLOW, f64::INFINITY), MemoryStore::default());
+    let on_write = |index: usize| {
+        let last_asked = requests(&server).iter().map(|range| range.start as usize / RECORD_BYTES).max();
+        let wanted = (index + PARALLEL - 1).min(RECORDS - 1);
+        assert!(index < FIRST_TRIED || last_asked >= Some(wanted), "{index} is stored, {last_asked:?} was asked for");
+    };
+    let (watched, client) = (WatchedStore { store: &store, on_write: &on_write }, SlowClient::new(&server, &|_| {}));
+    let options = promised(&file);
+    let loading = load(&Processor, URL, &options, Some(&watched), &client, |_| ControlFlow::Continue(()));
+    let (loaded, _) = server.clock.run(loading);
+    assert!(loaded.expect("loading succeeds").stored);
+    assert_eq!(server.most_bodies.get(), PARALLEL);
 }
 
 #[test]
 fn any_failure_ends_it_and_one_body_goes_on_at_the_first_byte_that_is_missing() {
     let file = file();
+    let after_three_seconds = Retry::After(Duration::from_secs(3));
     let faults = [
-        Fault::Status,
+        Fault::Status(Retry::Later),
+        Fault::Status(Retry::Never),
+        Fault::Status(after_three_seconds),
         Fault::WholeFile,
         Fault::OtherLength,
         Fault::OtherValidator,
@@ -193,7 +255,7 @@ fn any_failure_ends_it_and_one_body_goes_on_at_the_first_byte_that_is_missing() 
     let in_trial = FIRST_TRIED + 2;
     // The first one, one behind others in the trial, and one long after it.
     let cases = faults.map(|fault| (in_trial, fault)).into_iter().chain([
-        (FIRST_TRIED, Fault::Status),
+        (FIRST_TRIED, Fault::Status(Retry::Later)),
         (FIRST_TRIED, Fault::BreaksOff),
         (FIRST_TRIED + 9, Fault::OtherValidator),
         (FIRST_TRIED + 9, Fault::ShortBody),
@@ -209,7 +271,9 @@ fn any_failure_ends_it_and_one_body_goes_on_at_the_first_byte_that_is_missing() 
         assert!(in_parallel < record + PARALLEL - FIRST_TRIED + 1, "{fault:?} of record {record}: {asked:?}");
         let again = server.server.sent_bytes.get() - file.len() as u64;
         assert!(again < (PARALLEL * RECORD_BYTES) as u64, "{fault:?} of record {record}: {again} bytes came twice");
-        assert_eq!(*server.server.pauses.borrow(), [], "{fault:?} of record {record}: nobody waits");
+        let paused: Duration = server.server.pauses.borrow().iter().sum();
+        let pause = if fault == Fault::Status(after_three_seconds) { 3000 } else { 500 };
+        assert_eq!(paused, Duration::from_millis(pause), "{fault:?} of record {record}");
     }
 }
 

@@ -152,17 +152,21 @@ impl<'a, S: Source> Download<'a, S> {
         buffer: &mut Vec<u8>,
         reporter: &mut Reporter<'_>,
     ) -> Result<bool, Error> {
-        let is_safe = self.does_ranges && self.version.sha256.is_some();
-        if !self.parallel.are_wanted(is_safe, records.len()) {
-            return Ok(false);
+        let is_safe = self.does_ranges && self.version.sha256.is_some() && !self.patience.is_none();
+        if self.parallel.decide(is_safe, records.len()) {
+            self.body = None;
+            let on_bytes = |ahead_bytes| reporter.report_part(record.start + ahead_bytes);
+            if self.parallel.read_record(self.source, &self.version, records.clone(), buffer, on_bytes).await? {
+                self.mark_news(record.end);
+                return Ok(true);
+            }
         }
-        self.body = None;
-        let on_bytes = |ahead_bytes| reporter.report_part(record.start + ahead_bytes);
-        let has_come = self.parallel.read_record(self.source, &self.version, records.clone(), buffer, on_bytes).await?;
-        if has_come {
-            self.mark_news(record.end);
+        if let Some(retry) = self.parallel.take_failure() {
+            // Whoever counts connections may still count those that are gone. One body's own failures are what ends a load.
+            let wait = self.patience.pause(retry, self.source.random()).unwrap_or_default();
+            self.wait(wait, record.start, reporter).await?;
         }
-        Ok(has_come)
+        Ok(false)
     }
 
     /// The bytes up to `end` are there: what failed before doesn't matter any more, if they are news.
@@ -342,7 +346,7 @@ impl<'a, S: Source> Download<'a, S> {
         if failure.error.kind() == ErrorKind::Aborted {
             return Err(failure.error.into());
         }
-        let Some(mut wait) = self.patience.pause(failure.retry, self.source.random()) else {
+        let Some(wait) = self.patience.pause(failure.retry, self.source.random()) else {
             let addresses = self.source.addresses().len();
             self.failed_addresses += 1;
             if self.failed_addresses >= addresses {
@@ -352,6 +356,11 @@ impl<'a, S: Source> Download<'a, S> {
             self.patience.start_over();
             return Ok(());
         };
+        Ok(self.wait(wait, loaded_bytes, reporter).await?)
+    }
+
+    /// Waits and tells so, not to the end if something changed.
+    async fn wait(&self, mut wait: Duration, loaded_bytes: u64, reporter: &mut Reporter<'_>) -> Result<(), Error> {
         while !wait.is_zero() {
             reporter.report_wait(loaded_bytes, wait)?;
             let slice = wait.min(WAIT_REPORT_INTERVAL);

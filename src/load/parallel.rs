@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::download::{Version, record_range};
 use crate::error::Error;
-use crate::fetch::{Body as _, Source};
+use crate::fetch::{Body as _, Failure, Retry, Source};
 use crate::store::RECORD_BYTES;
 
 /// So many ranges are under way or in memory, the record that the caller has among them: 16 MiB.
@@ -45,11 +45,13 @@ pub(super) struct ParallelRanges<'a> {
     pace: Pace,
     /// Of records in a row, the first of which is handed out next.
     ranges: VecDeque<RecordRange<'a>>,
+    /// What the range that failed says of when to ask again.
+    failure: Option<Retry>,
 }
 
 impl<'a> ParallelRanges<'a> {
     pub(super) fn new() -> Self {
-        Self { mode: Mode::OneBody, pace: Pace::default(), ranges: VecDeque::new() }
+        Self { mode: Mode::OneBody, pace: Pace::default(), ranges: VecDeque::new(), failure: None }
     }
 
     /// One body brought so many bytes after they were waited for.
@@ -62,9 +64,9 @@ impl<'a> ParallelRanges<'a> {
         self.pace = Pace::default();
     }
 
-    /// Whether to ask here for the next record, the first of so many `records` in a row. `is_safe` says that the server
-    /// does ranges, and that the whole is verified in the end.
-    pub(super) fn are_wanted(&mut self, is_safe: bool, records: usize) -> bool {
+    /// Decides whether to ask here for the next record, the first of so many `records` in a row. `is_safe` says that the
+    /// server does ranges, that the whole is verified in the end, and that a failure isn't the end.
+    pub(super) fn decide(&mut self, is_safe: bool, records: usize) -> bool {
         if self.mode == Mode::OneBody
             && let Some(before) = self.pace.take()
             && before < SLOW_BYTES_PER_SECOND
@@ -86,7 +88,7 @@ impl<'a> ParallelRanges<'a> {
         buffer: &mut Vec<u8>,
         mut on_bytes: impl FnMut(u64) -> Result<(), Error>,
     ) -> Result<bool, Error> {
-        self.open_more(source, version, records, buffer);
+        self.open_more(source, version, records, buffer).await;
         while let Some(range) = self.ranges.pop_front() {
             if let RecordRange::Here(record) = range {
                 *buffer = record;
@@ -102,12 +104,23 @@ impl<'a> ParallelRanges<'a> {
         Ok(false)
     }
 
+    /// When to ask again, if a range has failed and nobody has heard of it yet.
+    pub(super) fn take_failure(&mut self) -> Option<Retry> {
+        self.failure.take()
+    }
+
     /// How many bytes have come of records that weren't handed out yet.
     pub(super) fn ahead_bytes(&self) -> u64 {
         self.ranges.iter().map(RecordRange::bytes).sum()
     }
 
-    fn open_more<S: Source>(&mut self, source: &'a S, version: &Version, records: Range<usize>, buffer: &mut Vec<u8>) {
+    async fn open_more<S: Source>(
+        &mut self,
+        source: &'a S,
+        version: &Version,
+        records: Range<usize>,
+        buffer: &mut Vec<u8>,
+    ) {
         if let Mode::Trial { before } = self.mode
             && let Some(speed) = self.pace.take()
         {
@@ -123,25 +136,51 @@ impl<'a> ParallelRanges<'a> {
             let fetched = fetch(source, version.clone(), record_range(index, total_bytes), record, come.clone());
             self.ranges.push_back(RecordRange::Coming { come, record: Box::pin(fetched) });
         }
+        // The requests leave now, and not when the caller next waits for one: records that are there may come first.
+        let before = self.ahead_bytes();
+        poll_fn(|context| Poll::Ready(self.poll(context))).await;
+        self.pace.add(self.ahead_bytes().saturating_sub(before), Duration::ZERO);
     }
 
-    /// Waits until more bytes have come, or a range has failed: that and those after it are dropped.
+    /// Waits until more bytes have come, or a range has failed.
     async fn receive(&mut self) {
         let before = self.ahead_bytes();
         poll_fn(|context| {
-            if let Some(failed) = self.ranges.iter_mut().position(|range| range.poll(context).is_err()) {
-                self.ranges.truncate(failed);
-                self.mode = Mode::GivenUp;
-                return Poll::Ready(());
-            }
-            if self.ahead_bytes() > before { Poll::Ready(()) } else { Poll::Pending }
+            let is_whole = self.poll(context);
+            if !is_whole || self.ahead_bytes() > before { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+
+    /// Lets all ranges go on. Drops one that fails with those after it, and returns whether none did.
+    fn poll(&mut self, context: &mut Context<'_>) -> bool {
+        let mut polled = self.ranges.iter_mut().map(|range| range.poll(context)).enumerate();
+        let Some((failed, retry)) = polled.find_map(|(index, outcome)| Some((index, outcome.err()?.retry))) else {
+            return true;
+        };
+        self.ranges.truncate(failed);
+        self.mode = Mode::GivenUp;
+        self.failure = Some(retry);
+        false
     }
 }
 
 /// A range that failed. Why doesn't matter: one body asks again, and finds out.
-struct RangeFailed;
+struct RangeFailed {
+    retry: Retry,
+}
+
+impl RangeFailed {
+    /// Something else came than was asked for.
+    const OTHER: Self = Self { retry: Retry::Later };
+}
+
+impl From<Failure> for RangeFailed {
+    /// A server that refuses a fourth connection for good may well serve one.
+    fn from(failure: Failure) -> Self {
+        Self { retry: if failure.retry == Retry::Never { Retry::Later } else { failure.retry } }
+    }
+}
 
 /// A record on its way, or in memory.
 enum RecordRange<'a> {
@@ -175,18 +214,17 @@ async fn fetch<S: Source>(
     mut buffer: Vec<u8>,
     come: Rc<Cell<u64>>,
 ) -> Result<Vec<u8>, RangeFailed> {
-    let answer = source.open(&version.url, range.clone(), version.validator.as_deref()).await;
-    let mut answer = answer.map_err(|_| RangeFailed)?;
+    let mut answer = source.open(&version.url, range.clone(), version.validator.as_deref()).await?;
     let is_as_long = answer.total_bytes.is_none_or(|total_bytes| version.total_bytes == Some(total_bytes));
     if answer.first != range.start || !is_as_long || answer.validator != version.validator {
-        return Err(RangeFailed);
+        return Err(RangeFailed::OTHER);
     }
     let length = (range.end - range.start) as usize;
     while buffer.len() < length {
         let before = buffer.len();
-        answer.body.read(&mut buffer, length - before).await.map_err(|_| RangeFailed)?;
+        answer.body.read(&mut buffer, length - before).await?;
         if buffer.len() == before {
-            return Err(RangeFailed);
+            return Err(RangeFailed::OTHER);
         }
         come.set(buffer.len() as u64);
     }

@@ -24,6 +24,11 @@ impl Patience {
         Self { limit, waited: Duration::ZERO, pauses: 0, answered: false }
     }
 
+    /// Whether nothing is asked for again.
+    pub(super) fn is_none(&self) -> bool {
+        self.limit.is_zero()
+    }
+
     /// Bytes came: what failed before doesn't matter any more.
     pub(super) fn restore(&mut self) {
         *self = Self { answered: true, ..Self::new(self.limit) };

@@ -36,7 +36,7 @@ pub enum Phase {
 pub struct Progress {
     /// What it is busy with.
     pub phase: Phase,
-    /// Bytes of the file that are done.
+    /// Bytes of the file that have come.
     pub loaded_bytes: u64,
     /// Bytes of the file.
     pub total_bytes: u64,

@@ -164,7 +164,7 @@ impl<'a, S: Source, T: Store> Records<'a, S, T> {
         is_right
     }
 
-    /// Fetches a record, and with the same request those after it that aren't stored either.
+    /// Fetches a record. Those after it that aren't stored either are wanted next, and may come with the same request.
     async fn fetch(&mut self, index: usize, buffer: &mut Vec<u8>, reporter: &mut Reporter<'_>) -> Result<(), Problem> {
         let missing = self.manifest.record_hashes[index..].iter().take_while(|hash| hash.is_none()).count();
         let known = Known { hashes: &self.hashes, is_checked_alone: self.hashes[index].is_some() };

@@ -6,8 +6,8 @@ use crate::backend::{Backend, Counters, HeadNorms, MAX_PASS_TOKENS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sampling::Sampling;
 
-/// The tokens of a pass of which something will be asked for afterwards. The last layer does no more than append to its cache
-/// for the others, because nothing comes after it that would read them.
+/// The tokens of a pass of which something will be asked for afterwards. For the others the last layer ends after attention,
+/// because nothing reads what else it would make of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// None: a later pass goes on from what the cache holds.

@@ -24,8 +24,8 @@ const STALL: Duration = Duration::from_secs(20);
 /// What can go wrong with one range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Fault {
-    /// Another status than 206.
-    Status,
+    /// Another status than 206, which says when to ask again.
+    Status(Retry),
     /// The file from its beginning.
     WholeFile,
     /// The file is said to be longer.
@@ -153,8 +153,8 @@ impl Source for SlowClient<'_> {
         if fault.is_some() {
             server.fault.set(None);
         }
-        if fault == Some(Fault::Status) {
-            server.server.refusals.borrow_mut().push_back(Retry::Later);
+        if let Some(Fault::Status(retry)) = fault {
+            server.server.refusals.borrow_mut().push_back(retry);
         }
         let mut answer = self.client.open(address, range, validator).await?;
         match fault {

@@ -211,7 +211,7 @@ export interface LoadProgress {
    */
   phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
   /**
-   * Goes back to 0 when the file has changed on its server, see `notice`; and by at most 12 MiB if one of several requests at
+   * Goes back to 0 when the file has changed on its server, see `notice`; and by less than 16 MiB if one of several requests at
    * the same time fails.
    */
   loadedBytes: number;
