@@ -1,5 +1,6 @@
 //! Several ranges at the same time: when they are tried, when they are given up, and that neither costs anything else.
 
+use std::cell::RefCell;
 use std::iter;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
@@ -10,7 +11,7 @@ use qwisp::ErrorKind;
 use qwisp::backend::cpu::{CpuBackend, Processor};
 use qwisp::fetch::Retry;
 use qwisp::load::{LoadOptions, Loaded, Progress, load};
-use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, StoreFailure, Write};
+use qwisp::store::{Manifest, MemoryStore, RECORD_BYTES, Store, Write};
 use sha2::{Digest, Sha256};
 
 use self::support::slow_server::{Fault, SlowClient, SlowServer};
@@ -71,7 +72,7 @@ fn load_with(
 ) -> (qwisp::Result<Loaded<CpuBackend>>, Duration) {
     // Of the records that aren't stored yet, one is in the caller's hands or asked for, like the others.
     let assert_few_are_ahead = |range: &Range<u64>| {
-        let ahead = range.start as usize / RECORD_BYTES - (0..).take_while(|n| is_stored(store, *n)).count();
+        let ahead = records_ahead(range, store);
         assert!(ahead < PARALLEL, "{range:?} is asked for, {ahead} records ahead");
     };
     let client = SlowClient::new(server, &assert_few_are_ahead);
@@ -81,8 +82,10 @@ fn load_with(
     outcome
 }
 
-fn is_stored(store: &MemoryStore, index: u32) -> bool {
-    store.record_indexes(URL).contains(&index)
+/// How far a range is beyond the first record that isn't stored.
+fn records_ahead(range: &Range<u64>, store: &MemoryStore) -> usize {
+    let stored = store.record_indexes(URL);
+    range.start as usize / RECORD_BYTES - (0..).take_while(|index| stored.contains(index)).count()
 }
 
 /// Loads, and lets nothing go wrong.
@@ -183,58 +186,19 @@ fn nothing_is_tried_where_it_isnt_safe() {
     assert_eq!(requests(&server), first_requests(&file), "the first failure would be the end");
 }
 
-/// A store that says which record it is about to write.
-struct WatchedStore<'a> {
-    store: &'a MemoryStore,
-    on_write: &'a dyn Fn(usize),
-}
-
-impl Store for WatchedStore<'_> {
-    async fn manifest(&self, key: &str) -> Result<Option<Manifest>, StoreFailure> {
-        self.store.manifest(key).await
-    }
-
-    async fn read_record(&self, key: &str, index: u32, buffer: &mut Vec<u8>) -> Result<Option<String>, StoreFailure> {
-        self.store.read_record(key, index, buffer).await
-    }
-
-    async fn write_record(
-        &self,
-        key: &str,
-        index: u32,
-        bytes: &[u8],
-        manifest: &Manifest,
-        write: Write,
-    ) -> Result<(), StoreFailure> {
-        (self.on_write)(index as usize);
-        self.store.write_record(key, index, bytes, manifest, write).await
-    }
-
-    async fn write_manifest(&self, key: &str, manifest: &Manifest) -> Result<(), StoreFailure> {
-        self.store.write_manifest(key, manifest).await
-    }
-
-    async fn remove(&self, key: &str) -> Result<(), StoreFailure> {
-        self.store.remove(key).await
-    }
-}
-
 /// Connections that are equally limited bring their records at the same time.
 #[test]
 fn the_next_requests_leave_before_a_record_is_stored() {
     let file = file();
     let (server, store) = (SlowServer::new(&file, SLOW, f64::INFINITY), MemoryStore::default());
-    let on_write = |index: usize| {
-        let last_asked = requests(&server).iter().map(|range| range.start as usize / RECORD_BYTES).max();
-        let wanted = (index + PARALLEL - 1).min(RECORDS - 1);
-        assert!(index < FIRST_TRIED || last_asked >= Some(wanted), "{index} is stored, {last_asked:?} was asked for");
-    };
-    let (watched, client) = (WatchedStore { store: &store, on_write: &on_write }, SlowClient::new(&server, &|_| {}));
-    let options = promised(&file);
-    let loading = load(&Processor, URL, &options, Some(&watched), &client, |_| ControlFlow::Continue(()));
+    let ahead = RefCell::new(Vec::new());
+    let on_open = |range: &Range<u64>| ahead.borrow_mut().push(records_ahead(range, &store));
+    let (client, options) = (SlowClient::new(&server, &on_open), promised(&file));
+    let loading = load(&Processor, URL, &options, Some(&store), &client, |_| ControlFlow::Continue(()));
     let (loaded, _) = server.clock.run(loading);
     assert!(loaded.expect("loading succeeds").stored);
-    assert_eq!(server.most_bodies.get(), PARALLEL);
+    let after_the_first_four = &ahead.borrow()[first_requests(&file).len() + PARALLEL..];
+    assert_eq!(after_the_first_four, [PARALLEL - 1; RECORDS - FIRST_TRIED - PARALLEL]);
 }
 
 #[test]
