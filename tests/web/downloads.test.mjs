@@ -296,9 +296,13 @@ describeInEachBrowser("a download", { timeout: 10 * TIMEOUT_MS }, (browserName) 
   });
 
   it("from a server without ranges starts over and keeps what is verified", { timeout: TIMEOUT_MS }, async () => {
-    const url = serve({ ignoresRanges: true, cuts: [2.5 * RECORD_BYTES] });
+    // Not a break: Chromium drops all that the page has not read by then, and how much that is depends on the machine.
+    /** @type {Flaws} */
+    const flaws = { ignoresRanges: true, stallOffset: 2.5 * RECORD_BYTES };
+    const url = serve(flaws);
     await assert.rejects(bench.load(url, { patienceMs: 0 }), { kind: "network" });
     assert.deepEqual(await storedRecords(bench.page.page, url), [0, 1]);
+    flaws.stallOffset = undefined;
     await bench.loadWhole(url);
     assert.ok(bench.sentBytes(url) <= 2 * bench.modelBytes);
   });

@@ -153,7 +153,8 @@ describe("storage at its limits, in Chromium", { timeout: 10 * TIMEOUT_MS }, () 
           if (backend === "webgpu") assert.ok(counts.buffers > 0, "the counting works");
           // The device is dropped with its worker; until then all that was made is freed by name or with it.
           assert.ok(cycles[CYCLES - 1].heap - cycles[1].heap < GROWTH_BYTES, "the page's heap doesn't grow");
-          assert.equal(cycles[CYCLES - 1].wasm, cycles[0].wasm);
+          // The first one came from the server: the heads of stored files are read in larger pieces.
+          assert.equal(cycles[CYCLES - 1].wasm, cycles[1].wasm);
           // At times it has more for a while.
           const gpuGrowth = Math.min(...cycles.slice(-3).map(({ gpu }) => gpu)) - cycles[WARM_UP_CYCLES - 1].gpu;
           assert.ok(gpuGrowth < GPU_GROWTH_BYTES, `the GPU process grew by ${mebibytes(gpuGrowth)} MiB`);
