@@ -26,7 +26,7 @@ const RECORDS_AHEAD = 6;
 /** What the module may take besides weights and cache, which are in its memory on the backend `cpu`. */
 const WASM_LIMIT_BYTES = 96 << 20;
 const HEAP_LIMIT_BYTES = 150e6;
-/** How much longer than plainly reading the records it may take to read and hash them, which is what every backend waits for. */
+/** How much longer than plainly reading the records it may take to load them. */
 const LOAD_RATIO_LIMIT = 1.5;
 const HEAP_INTERVAL_MS = 100;
 
@@ -55,29 +55,38 @@ async function sha256Of(path) {
 }
 
 /**
- * Loads a model, watches the JavaScript heaps of page and worker meanwhile, and notes when which phase began.
+ * Loads a model, and notes when which phase began.
+ * @param {EnginePage} page
+ * @param {{ model: string, backend: string, sha256: string }} options
+ */
+async function load(page, options) {
+  return await page.page.evaluate(async (options) => {
+    const { Engine } = await import(new URL("qwisp.js", location.href).href);
+    /** @type {Record<string, number>} */
+    const phases = {};
+    let isFromCache = true;
+    const started = performance.now();
+    const onProgress = (/** @type {import("../www/engine/qwisp.d.ts").LoadProgress} */ { phase, fromCache }) => {
+      phases[phase] ??= performance.now() - started;
+      isFromCache &&= fromCache;
+    };
+    const engine = await Engine.load({ ...options, onProgress });
+    const tookMs = performance.now() - started;
+    const { info } = /** @type {import("../www/engine/qwisp.d.ts").Engine} */ (engine);
+    await engine.unload();
+    return { info, phases, isFromCache, tookMs };
+  }, options);
+}
+
+/**
+ * Loads a model and watches the JavaScript heaps of page and worker meanwhile, which takes time from the load.
  * @param {EnginePage} page
  * @param {{ model: string, backend: string, sha256: string }} options
  */
 async function loadWatched(page, options) {
   const stopWatching = await watchHeaps(page.page, HEAP_INTERVAL_MS);
   try {
-    const outcome = await page.page.evaluate(async (options) => {
-      const { Engine } = await import(new URL("qwisp.js", location.href).href);
-      /** @type {Record<string, number>} */
-      const phases = {};
-      let isFromCache = true;
-      const started = performance.now();
-      const onProgress = (/** @type {import("../www/engine/qwisp.d.ts").LoadProgress} */ { phase, fromCache }) => {
-        phases[phase] ??= performance.now() - started;
-        isFromCache &&= fromCache;
-      };
-      const engine = await Engine.load({ ...options, onProgress });
-      const tookMs = performance.now() - started;
-      const { info } = /** @type {import("../www/engine/qwisp.d.ts").Engine} */ (engine);
-      await engine.unload();
-      return { info, phases, isFromCache, tookMs };
-    }, options);
+    const outcome = await load(page, options);
     return { ...outcome, heapBytes: await stopWatching() };
   } catch (error) {
     await stopWatching();
@@ -200,21 +209,20 @@ async function main() {
     const plain = [];
     /** @type {number[]} */
     const hashed = [];
-    /** @type {Awaited<ReturnType<typeof loadWatched>>[]} */
+    /** @type {Awaited<ReturnType<typeof load>>[]} */
     const loads = [];
     for (let run = 0; run < Number(values.runs); run++) {
       await page.page.reload();
       plain.push(await readRecords(page, url, count, "plain"));
       hashed.push(await readRecords(page, url, count, "hashed"));
       await page.page.reload();
-      loads.push(await loadWatched(page, { model: url, backend, sha256 }));
+      loads.push(await load(page, { model: url, backend, sha256 }));
     }
-    report(
-      "all from IndexedDB",
-      String(loads.every((load) => load.isFromCache)),
-      loads.every((load) => load.isFromCache),
-    );
-    reportMemory(loads.reduce((most, load) => (load.heapBytes > most.heapBytes ? load : most)));
+    await page.page.reload();
+    const watched = await loadWatched(page, { model: url, backend, sha256 });
+    reportMemory(watched);
+    const areFromCache = [...loads, watched].every(({ isFromCache }) => isFromCache);
+    report("all from IndexedDB", String(areFromCache), areFromCache);
     const whole = loads.map(({ tookMs }) => tookMs);
     // Besides, the module is started, and kernels are compiled, whatever there is to read.
     const reading = loads.map(({ phases }) => phases.verify - phases.upload);
@@ -222,10 +230,12 @@ async function main() {
     report("reading and hashing them, as the engine does", hashed.map(seconds).join(", "));
     report("reading them into the engine", reading.map(seconds).join(", "));
     report("the whole load", whole.map(seconds).join(", "));
-    const ratio = median(hashed) / median(plain);
-    report("reading and hashing, in plain readings", ratio.toFixed(2), ratio <= LOAD_RATIO_LIMIT);
-    report("reading into the engine, in plain readings", (median(reading) / median(plain)).toFixed(2));
-    report("the whole load, in plain readings", (median(whole) / median(plain)).toFixed(2));
+    const ratio = (/** @type {number[]} */ times) => median(times) / median(plain);
+    report("reading and hashing, in plain readings", ratio(hashed).toFixed(2), ratio(hashed) <= LOAD_RATIO_LIMIT);
+    // Without a GPU, what compiles kernels takes the same cores.
+    const isGood = backend !== "cpu" || ratio(reading) <= LOAD_RATIO_LIMIT;
+    report("reading into the engine, in plain readings", ratio(reading).toFixed(2), isGood);
+    report("the whole load, in plain readings", ratio(whole).toFixed(2));
     report("heap of the page afterwards", mebibytes(await heapBytes(page.page)));
     if (page.uncaught.length > 0) failures.push(`uncaught in the page: ${page.uncaught.join("; ")}`);
   } finally {

@@ -487,6 +487,7 @@ fn broken_vocabularies_give_typed_errors() {
         (|v| v.tokens[220] = "ĠĠ".to_owned(), ErrorKind::BadFile, "0x20"),
         (|v| v.merges[0] = "ab".to_owned(), ErrorKind::BadFile, "merge 0"),
         (|v| v.merges[0] = "a b c".to_owned(), ErrorKind::BadFile, "merge 0"),
+        (|v| v.merges.push("ab ab".to_owned()), ErrorKind::BadFile, "merge 1): got \"abab\""),
         (|v| v.merges[0] = " b".to_owned(), ErrorKind::BadFile, "merge 0"),
         (|v| v.merges[0] = "a ".to_owned(), ErrorKind::BadFile, "merge 0"),
         (|v| v.merges.push("a nothing".to_owned()), ErrorKind::BadFile, "nothing"),

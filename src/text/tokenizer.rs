@@ -54,8 +54,9 @@ impl Tokenizer {
         drop(token_types);
         check_alphabet(&vocab)?;
 
-        let merges =
-            merges.into_iter().enumerate().map(|(rank, merge)| split_merge(merge, rank)).collect::<Result<Vec<_>>>()?;
+        let longest = vocab.keys().map(String::len).max().unwrap_or_default();
+        let split = |(rank, merge)| split_merge(merge, rank, longest);
+        let merges = merges.into_iter().enumerate().map(split).collect::<Result<Vec<_>>>()?;
         // Prompts are short, and a cache could grow to 80 MB on hostile text.
         let bpe = BPE::builder().vocab_and_merges(vocab, merges).cache_capacity(0).build().map_err(|error| {
             Error::new(ErrorKind::BadFile, "the merges do not fit the tokens").at("tokenizer.ggml.merges").got(error)

@@ -45,18 +45,26 @@ impl TokenType {
     }
 }
 
-/// Splits a merge, `Ġ t`, into its two tokens. The allocation of the merge is used again for the first one: there
-/// are 151,387 of them.
-pub(super) fn split_merge(mut merge: String, rank: usize) -> Result<(String, String)> {
-    match merge.split_once(' ') {
-        Some((left, right)) if !left.is_empty() && !right.is_empty() && !right.contains(' ') => {
-            let right = right.to_owned();
-            merge.truncate(merge.len() - right.len() - 1);
-            Ok((merge, right))
-        }
-        _ => Err(Error::new(ErrorKind::BadFile, "a merge is malformed")
-            .at(format_args!("tokenizer.ggml.merges, merge {rank}"))
-            .got(format_args!("{merge:?}"))
-            .expected("two tokens with a space between them")),
+/// Splits a merge, `Ġ t`, into its two tokens, which together are no longer than the `longest` one. The allocation of the merge
+/// is used again for the first one: there are 151,387 of them.
+pub(super) fn split_merge(mut merge: String, rank: usize, longest: usize) -> Result<(String, String)> {
+    let place = format_args!("tokenizer.ggml.merges, merge {rank}");
+    let (left, right) = merge
+        .split_once(' ')
+        .filter(|(left, right)| !left.is_empty() && !right.is_empty() && !right.contains(' '))
+        .ok_or_else(|| {
+            Error::new(ErrorKind::BadFile, "a merge is malformed")
+                .at(place)
+                .got(format_args!("{merge:?}"))
+                .expected("two tokens with a space between them")
+        })?;
+    // The BPE library takes for granted that there is room for it.
+    if left.len() + right.len() > longest {
+        return Err(Error::new(ErrorKind::BadFile, "a merge makes a token that is not there")
+            .at(place)
+            .got(format_args!("\"{left}{right}\"")));
     }
+    let right = right.to_owned();
+    merge.truncate(merge.len() - right.len() - 1);
+    Ok((merge, right))
 }
