@@ -9,8 +9,9 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use super::TensorType;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest head that is accepted, in bytes. A Qwen's is 6 MB, nearly all of it vocabulary.
-pub const MAX_HEADER_BYTES: u64 = 64 << 20;
+/// The longest head that is accepted, in bytes. A Qwen's is 6 MB, nearly all of it vocabulary. The reader makes up to 24 bytes of
+/// one, in arrays of bytes, so a longer head could take all the memory that there is.
+pub const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// What the head of a GGUF file says: metadata and the place of every tensor.
 #[derive(Debug)]
@@ -142,7 +143,14 @@ fn check_magic(prefix: &[u8]) -> Result<()> {
 
 /// Refuses an alignment of zero: candle's reader divides by it.
 fn check_alignment(prefix: &[u8]) -> Result<()> {
-    const KEY: &[u8] = b"\x11\0\0\0\0\0\0\0general.alignment"; // as the file writes strings, its length in front
+    const KEY: &[u8] = b"general.alignment";
+    // What follows the key that begins at `start`. Its length is in front of it, and candle drops zeros at its end.
+    let value = |start: usize| {
+        let length = u64::from_le_bytes(*prefix.get(start.checked_sub(8)?..start)?.first_chunk()?);
+        let (key, value) = prefix[start..].split_at_checked(usize::try_from(length).ok()?)?;
+        let is_key = key.strip_prefix(KEY)?.iter().all(|&byte| byte == 0);
+        is_key.then_some(value)
+    };
     let is_zero = |value: &[u8]| {
         let Some((type_number, value)) = value.split_at_checked(4) else { return false };
         // The integers of one, two and four bytes: those that candle takes for an alignment.
@@ -154,7 +162,7 @@ fn check_alignment(prefix: &[u8]) -> Result<()> {
         value.get(..bytes).is_some_and(|value| value.iter().all(|&byte| byte == 0))
     };
     let keys = prefix.windows(KEY.len()).enumerate().filter(|(_, window)| *window == KEY);
-    if keys.map(|(start, _)| &prefix[start + KEY.len()..]).any(is_zero) {
+    if keys.filter_map(|(start, _)| value(start)).any(is_zero) {
         return Err(Error::new(ErrorKind::BadFile, "tensors can't be aligned to nothing")
             .at("general.alignment")
             .got(0));

@@ -30,7 +30,7 @@ impl Tokenizer {
     /// Builds the tokenizer of a model; takes the vocabulary apart instead of copying it.
     ///
     /// # Errors
-    /// `UnsupportedModel` for a pre-tokenizer other than `qwen2`, a type of token that byte-level BPE does not
+    /// `UnsupportedModel` for a pre-tokenizer other than Qwen's, a type of token that byte-level BPE does not
     /// have, or a special token of a single character. `BadFile` if tokens or merges are missing or malformed,
     /// a token is there twice, lengths differ, a byte has no token, or a merge names tokens that don't exist.
     pub fn new(vocabulary: Vocabulary) -> Result<Self> {

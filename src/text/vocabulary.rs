@@ -12,7 +12,7 @@ pub struct Vocabulary {
     pub merges: Vec<String>,
     /// `tokenizer.ggml.token_type`, one for each token: 1 normal, 3 control, 4 user defined, 5 unused.
     pub token_types: Vec<i32>,
-    /// `tokenizer.ggml.pre`: the name of the rule that splits text into words, `qwen2`.
+    /// `tokenizer.ggml.pre`: the name of the rule that splits text into words, `qwen2` or `deepseek-r1-qwen`.
     pub pre_tokenizer: String,
 }
 

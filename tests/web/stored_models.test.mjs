@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { after, before, it } from "node:test";
 import { describeInEachBrowser } from "./support/browser.mjs";
 import { EnginePage } from "./support/engine_page.mjs";
@@ -143,6 +144,21 @@ describeInEachBrowser("stored models", { timeout: 10 * TIMEOUT_MS }, (browserNam
     assert.deepEqual(await bench.call("list", []), []);
     await assert.rejects(bench.call("exportFile", ["nothing.gguf"]), { kind: "invalid-argument" });
     await assert.rejects(bench.call("importFile", ["nothing.gguf"]), { kind: "invalid-argument" });
+  });
+
+  it("take the place of a part of another file that begins alike", { timeout: TIMEOUT_MS }, async () => {
+    await bench.call("clear", []);
+    const url = bench.server.imperfectUrl({ stallOffset: 2.5 * RECORD_BYTES });
+    await assert.rejects(bench.load(url, { patienceMs: 0, sha256: bench.sha256 }), { kind: "network" });
+    assert.deepEqual(await storedRecords(bench.page.page, url), [0, 1]);
+    const bytes = await readFile(bench.modelPath);
+    bytes[3 * RECORD_BYTES - 1] ^= 1;
+    const alike = await bench.server.addFile("alike.gguf", bytes);
+    const { model } = await importInto(bench.page, alike, { address: url });
+    assert.equal(model.isComplete, true);
+    assert.equal(model.sha256, createHash("sha256").update(bytes).digest("hex"));
+    assert.deepEqual(await storedRecords(bench.page.page, url), bench.recordIndexes);
+    await bench.call("clear", []);
   });
 
   it("that are rotten aren't exported, and are healed by an import", { timeout: TIMEOUT_MS }, async () => {

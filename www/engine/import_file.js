@@ -115,7 +115,7 @@ async function keep(file, { sha256, recordHashes }, { address, name }, { store, 
       );
     }
     // Of two files no mixture may stay.
-    isNew = before === null || !isPartOf(before, file, recordHashes);
+    isNew = before === null || !isPartOf(before, file, { sha256, recordHashes });
     if (before && isNew) await store.remove(address);
     /** @type {import("./model_store.js").ManifestFields} */
     const fields = {
@@ -151,11 +151,14 @@ async function keep(file, { sha256, recordHashes }, { address, name }, { store, 
 /**
  * @param {import("./model_store.js").Manifest} manifest
  * @param {Blob} file
- * @param {string[]} recordHashes
+ * @param {Digest} digest
  */
-function isPartOf(manifest, file, recordHashes) {
+function isPartOf(manifest, file, { sha256, recordHashes }) {
   const isSameSize = manifest.totalBytes === file.size && manifest.recordBytes === RECORD_BYTES;
-  return isSameSize && manifest.recordHashes.every((hash, index) => hash === null || hash === recordHashes[index]);
+  // What is stored of a download may be part of another file that was promised, alike as far as it came.
+  const isSameFile = manifest.sha256 === null || manifest.sha256 === sha256;
+  const isSame = (/** @type {string | null} */ hash, /** @type {number} */ index) => hash === recordHashes[index];
+  return isSameSize && isSameFile && manifest.recordHashes.every((hash, index) => hash === null || isSame(hash, index));
 }
 
 /**

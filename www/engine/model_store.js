@@ -71,7 +71,7 @@ export function storedBytes({ totalBytes, recordBytes, recordHashes }) {
 }
 
 /**
- * The SHA-256 of some bytes in hexadecimal, computed by the browser on another thread.
+ * The SHA-256 of some bytes in hexadecimal, computed by the browser.
  *
  * @param {BufferSource} bytes
  * @returns {Promise<string | null>} null where there is no such thing: on a page that isn't secure.
@@ -191,7 +191,10 @@ export class ModelStore {
    * @returns {Promise<HashedRecord | null>}
    */
   hashedRecord(address, index) {
-    return this.#reader ? this.#reader.read(address, index) : this.#hashedRecord(address, index);
+    const record = this.#reader ? this.#reader.read(address, index) : this.#hashedRecord(address, index);
+    // Read ahead: when the database is closed meanwhile, nobody may be waiting for it yet.
+    record.catch(() => {});
+    return record;
   }
 
   /** @type {ReadRecord} */

@@ -24,7 +24,7 @@
  * - `device-lost`: the GPU went away. The engine is dead; load it again.
  * - `context-full`: the messages do not fit in the context, or the device has no memory left for a longer conversation.
  *   The engine still works.
- * - `aborted`: `Engine.load`, `Engine.probe` or `score` was stopped by its signal.
+ * - `aborted`: `Engine.load`, `Engine.probe`, `score` or `storedModels.importFile` was stopped by its signal.
  * - `invalid-argument`: an argument was wrong. The engine still works.
  * - `unloaded`: the engine was unloaded before the call could be answered.
  * - `internal`: a fault of the engine. The engine is dead; load it again.
@@ -96,8 +96,9 @@ export interface LoadOptions {
   cache?: boolean;
   /**
    * How long to go on trying, in milliseconds, while a server fails, stalls or can't be reached: the pauses between
-   * attempts add up to at most so much, anew after each byte that comes. A server that has never answered gets two seconds
-   * at most, unless it says when to come back. 0 gives up at the first failure. Default: 120,000.
+   * attempts add up to at most so much, anew after each byte that comes. A server that has sent nothing of the file yet gets
+   * two seconds at most, unless it says when to come back. A connection counts as stalled after a sixth of this without a byte, but
+   * after 1 to 20 seconds. 0 gives up at the first failure. Default: 120,000.
    */
   patienceMs?: number;
   /** Called while loading: about five times a second while bytes come, and each second while it waits. */
@@ -211,8 +212,9 @@ export interface LoadProgress {
    */
   phase: "wait" | "download" | "verify" | "upload" | "compile" | "ready";
   /**
-   * Goes back to 0 when the file has changed on its server, see `notice`; and by less than 16 MiB if one of several requests at
-   * the same time fails.
+   * Goes back to 0 when the file has changed on its server, see `notice`, and when another tab's figures end: this one then tells what
+   * it has. Goes back by at most 4 MiB if a server begins again at an earlier byte, and by less than 16 MiB if one of several requests at the
+   * same time fails.
    */
   loadedBytes: number;
   /** 0 as long as it isn't known. */
@@ -541,7 +543,7 @@ export interface Counters {
 export interface ReplyCounters {
   /** From the call to the first token. */
   prefill: Counters;
-  /** The tokens after the first. */
+  /** The tokens after the first. Those are among them that were under way when the answer ended. */
   decode: Counters;
 }
 
@@ -626,7 +628,7 @@ export class Engine {
 export const storedModels: StoredModels;
 
 /**
- * Where the browser refuses to store anything, nothing is listed, and the other methods reject with `quota`.
+ * Where the browser refuses to store anything, nothing is listed, and what removes, exports or imports rejects with `quota`.
  *
  * A download that nobody went on with for 30 days is removed by the next load that downloads. Complete models stay until they
  * are removed here or the browser clears them.
@@ -751,7 +753,7 @@ export interface CatalogueModel {
    * norms, and the head. An embedding that is not the head as well is looked up in single rows, and does not count.
    */
   weightBytesPerToken?: Record<string, number>;
-  /** How many layers it has: a token takes 5 dispatches of each, and 4 more. */
+  /** How many layers it has: a token takes 5 dispatches of each, 6 in a long conversation, and 3 or 4 more. */
   layers?: number;
   /** Keys and values of a token of the conversation, in f16. */
   kvCacheBytesPerToken?: number;

@@ -1,8 +1,7 @@
 import { nativeSha256 } from "./model_store.js";
 
 /**
- * The SHA-256 of some bytes in hexadecimal: the browser's own, on another thread, or on a page that isn't secure the
- * module's.
+ * The SHA-256 of some bytes in hexadecimal: the browser's own, or on a page that isn't secure the module's.
  *
  * @param {Uint8Array} bytes
  * @param {() => Promise<any>} startModule
