@@ -9,8 +9,8 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use super::TensorType;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest head that is accepted, in bytes. A Qwen's is 6 MB, nearly all of it vocabulary. The reader makes up to 24 bytes of
-/// one, in arrays of bytes, so a longer head could take all the memory that there is.
+/// The longest head that is accepted, in bytes. A Qwen's is 6 MB, nearly all of it vocabulary. The reader makes a value, many
+/// times as large, of each element of an array, so a longer head could take all the memory that there is.
 pub const MAX_HEADER_BYTES: u64 = 16 << 20;
 
 /// What the head of a GGUF file says: metadata and the place of every tensor.
